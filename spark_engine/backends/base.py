@@ -1,0 +1,71 @@
+"""What a backend is: a Decoder turns tokens into logits and keeps the key/value cache of numbered slots."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from spark_engine.protocol.messages import LoadPlan
+
+Logits = NDArray[np.float32]
+
+
+class LoadStep(Struct, frozen=True):
+    """Progress of loading: `fraction` 0..1 and a short phrase for people."""
+
+    fraction: float
+    step: str
+
+
+class SlotInput(Struct, frozen=True):
+    """Work for one slot in one step: `tokens` go to positions `position`, `position + 1`, … of `slot`.
+
+    One token is a decode step, several are a prefill chunk. Logits are wanted after the last token or not at all.
+    """
+
+    slot: int
+    position: int
+    tokens: Sequence[int]
+    wants_logits: bool
+
+
+class Decoder(Protocol):
+    """A loaded model. Not thread-safe; the runner's main thread is its only caller."""
+
+    vocab_size: int
+    max_slots: int
+    max_context: int
+    device: str
+
+    def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
+        """Load the model, yielding progress. Raises SparkError when it cannot run here."""
+        ...
+
+    def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
+        """Run one step. For each entry, in order: float32 logits [vocab_size], or None where none were wanted.
+
+        An entry's result never depends on what else is in the batch.
+        """
+        ...
+
+    def copy(self, slot_from: int, slot_to: int, length: int) -> None:
+        """Make the first `length` positions of one slot those of another."""
+        ...
+
+    def truncate(self, slot: int, length: int) -> None:
+        """Forget all positions of a slot from `length` on."""
+        ...
+
+    def free(self, slot: int) -> None:
+        """Forget a slot; its memory may be given back."""
+        ...
+
+    def kv_bytes(self) -> int:
+        """Bytes the key/value cache occupies now."""
+        ...
+
+    def close(self) -> None:
+        """Release the model."""
+        ...

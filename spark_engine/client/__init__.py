@@ -1,0 +1,1 @@
+"""The one typed client of the engine: window, tray, CLI and tests."""

@@ -1,0 +1,1 @@
+"""Settings: one list of them, where each value came from, and a sample file."""

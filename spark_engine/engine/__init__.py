@@ -1,0 +1,1 @@
+"""The engine: accepts generations, keeps runners alive, tells every watcher what happens."""

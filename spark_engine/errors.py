@@ -1,0 +1,74 @@
+"""Every error people can meet, in one family.
+
+SparkError                     code, title, message, remedy, http status
+├── InvalidRequest      400    a field is wrong; `param` is its path
+│   └── ContextExceeded 400    the prompt does not fit, with the exact counts
+├── NotAllowed          403    foreign Host or Origin, or a control call without the owner's token
+├── NotFound            404    unknown model, request or component
+├── Conflict            409    not possible in the present state
+├── Unavailable         503    cannot be served now: loading failed, runner crashed, component missing, stopping
+└── StartRefused               the program cannot start: busy port, second engine
+"""
+
+from typing import ClassVar
+
+
+class SparkError(Exception):
+    """An error with what happened (`title`), what it means (`message`) and what to do (`remedy`)."""
+
+    status: ClassVar[int] = 500
+
+    def __init__(
+        self, code: str, title: str, message: str, remedy: str = "", *, param: str | None = None
+    ) -> None:
+        super().__init__(f"{title}: {message}")
+        self.code, self.title, self.message, self.remedy, self.param = code, title, message, remedy, param
+
+
+class InvalidRequest(SparkError):
+    """The request is wrong and would be wrong again."""
+
+    status = 400
+
+
+class ContextExceeded(InvalidRequest):
+    """The prompt and the wanted answer do not fit into the model's context."""
+
+    def __init__(self, prompt_tokens: int, max_tokens: int, context: int) -> None:
+        self.prompt_tokens, self.max_tokens, self.context = prompt_tokens, max_tokens, context
+        wanted = f" and {max_tokens} tokens of answer were asked for" if max_tokens else ""
+        super().__init__(
+            "context_length_exceeded",
+            "The prompt is too long",
+            f"The prompt has {prompt_tokens} tokens{wanted}; this model's context holds {context}.",
+            "Shorten the prompt or the conversation, or load the model with a larger context.",
+            param="messages",
+        )
+
+
+class NotAllowed(SparkError):
+    """The caller may not do this."""
+
+    status = 403
+
+
+class NotFound(SparkError):
+    """There is no such thing."""
+
+    status = 404
+
+
+class Conflict(SparkError):
+    """Right in itself, but not in the present state."""
+
+    status = 409
+
+
+class Unavailable(SparkError):
+    """Spark cannot serve this now; later it may."""
+
+    status = 503
+
+
+class StartRefused(SparkError):
+    """The program cannot start as asked."""

@@ -1,0 +1,1 @@
+"""The vocabulary: frozen structs and pure functions that every other layer shares."""

@@ -1,0 +1,116 @@
+"""Models as people see them: cards' facts, variants, and the status of each variant as data."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+ModelFormat = Literal["onnx", "gguf", "safetensors", "pytorch", "echo"]
+
+
+class NotInstalled(Struct, frozen=True, tag="not_installed"):
+    """The files are not on this machine."""
+
+
+class Unloaded(Struct, frozen=True, tag="unloaded"):
+    """The files are here; no runner holds them."""
+
+
+class Loading(Struct, frozen=True, tag="loading"):
+    """A runner is starting. `fraction` 0..1; `step` is a short phrase for people."""
+
+    fraction: float
+    step: str
+
+
+class Ready(Struct, frozen=True, tag="ready"):
+    """A runner answers. `memory_bytes` is the runner's resident memory when it became ready."""
+
+    device: str
+    context: int
+    slots: int
+    memory_bytes: int
+    load_ms: float
+    pid: int
+
+
+class Unloading(Struct, frozen=True, tag="unloading"):
+    """The runner is finishing what it runs and will end."""
+
+
+class Restarting(Struct, frozen=True, tag="restarting"):
+    """The runner died and will be started again after `delay_s` seconds; `evidence` is the end of its stderr."""
+
+    attempt: int
+    delay_s: float
+    reason: str
+    evidence: str = ""
+
+
+class LoadFailed(Struct, frozen=True, tag="load_failed"):
+    """The model cannot run now; the text fields are those of `errors.SparkError`."""
+
+    code: str
+    title: str
+    message: str
+    remedy: str = ""
+    evidence: str = ""
+
+
+VariantStatus = NotInstalled | Unloaded | Loading | Ready | Unloading | Restarting | LoadFailed
+
+
+class VariantEntry(Struct, frozen=True):
+    """One file set of a model in one format. `path` is None until installed; `component` is the
+    backend component it needs that is not there (None: nothing is missing)."""
+
+    id: str
+    format: ModelFormat
+    quantization: str
+    size_bytes: int
+    status: VariantStatus
+    path: str | None = None
+    component: str | None = None
+
+
+class ModelEntry(Struct, frozen=True):
+    """A model with its variants, best first."""
+
+    id: str
+    name: str
+    family: str
+    licence: str
+    summary: str
+    parameters: int
+    context: int
+    variants: tuple[VariantEntry, ...] = ()
+
+
+def is_installed(status: VariantStatus) -> bool:
+    """Whether the files are on this machine."""
+    return not isinstance(status, NotInstalled)
+
+
+def is_ready(status: VariantStatus) -> bool:
+    """Whether a request would be answered without loading."""
+    return isinstance(status, Ready)
+
+
+def is_moving(status: VariantStatus) -> bool:
+    """Whether the status will change by itself."""
+    return isinstance(status, (Loading, Unloading, Restarting))
+
+
+def status_word(status: VariantStatus) -> str:
+    """One or two words for people, as window and CLI show them."""
+    return _WORDS[type(status)]
+
+
+_WORDS: dict[type, str] = {
+    NotInstalled: "not downloaded",
+    Unloaded: "on disk",
+    Loading: "loading",
+    Ready: "ready",
+    Unloading: "unloading",
+    Restarting: "restarting",
+    LoadFailed: "failed",
+}

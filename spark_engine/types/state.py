@@ -1,0 +1,165 @@
+"""The whole state every watcher sees, the events that change it, and the one pure function that applies them."""
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from spark_engine.types.components import ComponentEntry
+from spark_engine.types.health import Problem
+from spark_engine.types.metrics import MetricsSample
+from spark_engine.types.models import ModelEntry, Ready, VariantEntry, VariantStatus
+from spark_engine.types.requests import RequestEntry, is_active
+
+EnginePhase = Literal["starting", "ready", "stopping"]
+FINISHED_KEPT = 200
+
+
+class EngineInfo(Struct, frozen=True):
+    """Which engine this is. `address` is the API's base, `http://127.0.0.1:8910`."""
+
+    version: str
+    pid: int
+    started_at: float
+    address: str
+    base_dir: str
+
+
+class EngineState(Struct, frozen=True):
+    """Everything a watcher shows. `default_model` is what `auto` means right now (empty: nothing is installed)."""
+
+    engine: EngineInfo
+    phase: EnginePhase = "starting"
+    default_model: str = ""
+    models: dict[str, ModelEntry] = {}
+    requests: dict[str, RequestEntry] = {}
+    components: dict[str, ComponentEntry] = {}
+    problems: dict[str, Problem] = {}
+    metrics: MetricsSample = MetricsSample()
+
+
+class StateSnapshot(Struct, frozen=True, tag="state"):
+    """The first message of every event stream."""
+
+    state: EngineState
+
+
+class PhaseChanged(Struct, frozen=True, tag="phase"):
+    """The engine moved to another phase."""
+
+    phase: EnginePhase
+
+
+class DefaultModelChanged(Struct, frozen=True, tag="default_model"):
+    """`auto` now means another model."""
+
+    model: str
+
+
+class ModelsListed(Struct, frozen=True, tag="models"):
+    """The library was read anew."""
+
+    models: dict[str, ModelEntry]
+
+
+class VariantChanged(Struct, frozen=True, tag="variant"):
+    """A variant has a new status."""
+
+    id: str
+    status: VariantStatus
+
+
+class RequestChanged(Struct, frozen=True, tag="request"):
+    """A request appeared or moved on."""
+
+    request: RequestEntry
+
+
+class ComponentChanged(Struct, frozen=True, tag="component"):
+    """A backend component appeared or moved on."""
+
+    component: ComponentEntry
+
+
+class ProblemRaised(Struct, frozen=True, tag="problem"):
+    """A problem began, or its text changed."""
+
+    problem: Problem
+
+
+class ProblemCleared(Struct, frozen=True, tag="problem_cleared"):
+    """A problem is over."""
+
+    id: str
+
+
+class MetricsSampled(Struct, frozen=True, tag="metrics"):
+    """New live figures; a slow watcher only sees the newest."""
+
+    sample: MetricsSample
+
+
+EngineEvent = (
+    StateSnapshot
+    | PhaseChanged
+    | DefaultModelChanged
+    | ModelsListed
+    | VariantChanged
+    | RequestChanged
+    | ComponentChanged
+    | ProblemRaised
+    | ProblemCleared
+    | MetricsSampled
+)
+
+
+def apply_event(state: EngineState, event: EngineEvent) -> EngineState:
+    """The state after `event`. Pure; an event about something unknown leaves the state as it is."""
+    match event:
+        case StateSnapshot(new):
+            return new
+        case PhaseChanged(phase):
+            return replace(state, phase=phase)
+        case DefaultModelChanged(model):
+            return replace(state, default_model=model)
+        case ModelsListed(models):
+            return replace(state, models=models)
+        case VariantChanged(id, status):
+            return replace(state, models=_with_status(state.models, id, status))
+        case RequestChanged(request):
+            return replace(state, requests=_with_request(state.requests, request))
+        case ComponentChanged(component):
+            return replace(state, components=state.components | {component.id: component})
+        case ProblemRaised(problem):
+            return replace(state, problems=state.problems | {problem.id: problem})
+        case ProblemCleared(id):
+            return replace(state, problems={key: p for key, p in state.problems.items() if key != id})
+        case MetricsSampled(sample):
+            return replace(state, metrics=sample)
+
+
+def find_variant(state: EngineState, id: str) -> VariantEntry | None:
+    """The variant with this full id, or None."""
+    model = state.models.get(id.partition(":")[0])
+    return next((v for v in model.variants if v.id == id), None) if model else None
+
+
+def ready_variants(state: EngineState) -> list[VariantEntry]:
+    """Every variant a runner answers for now."""
+    return [v for m in state.models.values() for v in m.variants if isinstance(v.status, Ready)]
+
+
+def _with_status(models: dict[str, ModelEntry], id: str, status: VariantStatus) -> dict[str, ModelEntry]:
+    model = models.get(id.partition(":")[0])
+    if model is None:
+        return models
+    variants = tuple(replace(v, status=status) if v.id == id else v for v in model.variants)
+    return models | {model.id: replace(model, variants=variants)}
+
+
+def _with_request(requests: dict[str, RequestEntry], request: RequestEntry) -> dict[str, RequestEntry]:
+    """Add or change one; of the finished ones only the newest stay."""
+    changed = requests | {request.id: request}
+    finished = [r for r in changed.values() if not is_active(r)]
+    surplus = {r.id for r in finished[: max(0, len(finished) - FINISHED_KEPT)]}
+    return {key: r for key, r in changed.items() if key not in surplus} if surplus else changed
