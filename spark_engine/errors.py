@@ -6,7 +6,8 @@ SparkError                     code, title, message, remedy, http status
 ├── NotAllowed          403    foreign Host or Origin, or a control call without the owner's token
 ├── NotFound            404    unknown model, request or component
 ├── Conflict            409    not possible in the present state
-├── Unavailable         503    cannot be served now: loading failed, runner crashed, component missing, stopping
+├── Unavailable         503    cannot be served now: loading failed, runner crashed, component missing,
+stopping
 └── StartRefused               the program cannot start: busy port, second engine
 """
 

@@ -62,7 +62,9 @@ class BaseDir(Struct, frozen=True):
 def base_dir(argument: str | None = None) -> BaseDir:
     """The base directory: the argument, else `SPARK_HOME`, else the platform's place for user data."""
     chosen = argument or os.environ.get("SPARK_HOME")
-    return BaseDir(Path(chosen).expanduser().absolute() if chosen else user_data_path("spark", appauthor=False))
+    return BaseDir(
+        Path(chosen).expanduser().absolute() if chosen else user_data_path("spark", appauthor=False)
+    )
 
 
 def resources() -> Path:

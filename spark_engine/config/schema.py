@@ -7,7 +7,9 @@ ENV_PREFIX = "SPARK_"
 
 
 class Setting(Struct, frozen=True):
-    """One setting. `key` is `section.name` as in `spark.toml`; the environment variable is `SPARK_SECTION_NAME`."""
+    """One setting. `key` is `section.name` as in `spark.toml`; the environment variable is
+    `SPARK_SECTION_NAME`.
+    """
 
     key: str
     default: SettingValue
@@ -29,11 +31,14 @@ SETTINGS: tuple[Setting, ...] = (
         "server.health_port", 8911, "Port of the health check; 0 switches it off.", minimum=0, maximum=65535
     ),
     Setting("server.metrics_port", 8912, "Port of the metrics; 0 switches it off.", minimum=0, maximum=65535),
+    Setting("server.max_body_mb", 4, "Largest request body that is read.", unit="MB", minimum=1, maximum=64),
     Setting(
-        "server.max_body_mb", 4, "Largest request body that is read.", unit="MB", minimum=1, maximum=64
-    ),
-    Setting(
-        "server.request_timeout_s", 30, "Time a client has to send its request.", unit="s", minimum=1, maximum=600
+        "server.request_timeout_s",
+        30,
+        "Time a client has to send its request.",
+        unit="s",
+        minimum=1,
+        maximum=600,
     ),
     Setting(
         "server.require_owner_for_inference",
@@ -52,12 +57,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("models.slots", 8, "Requests one model runs at the same time.", minimum=1, maximum=64),
     Setting(
-        "models.threads", 0, "Threads a model computes with; 0 takes every physical core.", minimum=0, maximum=256
+        "models.threads",
+        0,
+        "Threads a model computes with; 0 takes every physical core.",
+        minimum=0,
+        maximum=256,
     ),
     Setting("queue.max_waiting", 256, "Requests that may wait; more are refused.", minimum=0, maximum=10000),
-    Setting(
-        "log.level", "info", "How much the logs say.", choices=("debug", "info", "warning", "error")
-    ),
+    Setting("log.level", "info", "How much the logs say.", choices=("debug", "info", "warning", "error")),
 )
 
 

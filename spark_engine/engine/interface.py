@@ -5,6 +5,7 @@ from typing import Protocol
 
 from spark_engine.types.generation import Delta, Failed, Finished, GenerationRequest, Started
 from spark_engine.types.health import HealthReport
+from spark_engine.types.models import ModelEntry
 from spark_engine.types.state import EngineEvent, EngineState
 
 
@@ -33,7 +34,9 @@ class Watcher(Protocol):
 
 
 class InferenceEngine(Protocol):
-    """Commands in, events out. Every refusal is a `SparkError`; what happens later arrives at the watchers."""
+    """Commands in, events out. Every refusal is a `SparkError`; what happens later arrives at the
+    watchers.
+    """
 
     @property
     def state(self) -> EngineState:
@@ -44,10 +47,17 @@ class InferenceEngine(Protocol):
         """Subscribe to the event stream."""
         ...
 
+    def resolve(self, model: str) -> ModelEntry:
+        """The model a request for `model` (a model id, a variant id or `auto`) would run on; NotFound if
+        none.
+        """
+        ...
+
     async def submit(self, request: GenerationRequest) -> GenerationStream:
         """Accept a generation: loads the model if need be, returns once the model took the prompt.
 
-        Raises NotFound (unknown model), InvalidRequest, ContextExceeded, Unavailable (queue full, load failed).
+        Raises NotFound (unknown model), InvalidRequest, ContextExceeded,
+        Unavailable (queue full, load failed).
         Cancelling the awaiting task withdraws the request.
         """
         ...
@@ -57,7 +67,9 @@ class InferenceEngine(Protocol):
         ...
 
     def unload(self, model: str) -> str:
-        """Begin to unload a model; running generations are failed with `model_unloaded`. Returns the variant id."""
+        """Begin to unload a model; running generations are failed with `model_unloaded`. Returns the variant
+        id.
+        """
         ...
 
     def rescan(self) -> None:

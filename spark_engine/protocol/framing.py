@@ -33,7 +33,8 @@ async def read_from_runner(reader: asyncio.StreamReader) -> FromRunner | None:
         body = await reader.readexactly(_size(await reader.readexactly(_LENGTH.size)))
     except asyncio.IncompleteReadError:
         return None
-    return _decode(_from_runner.decode, body)
+    message: FromRunner = _decode(_from_runner.decode, body)
+    return message
 
 
 def read_to_runner(stream: BinaryIO) -> ToRunner | None:

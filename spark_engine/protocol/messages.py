@@ -1,6 +1,7 @@
 """The messages between engine and runner, grouped by receiver.
 
-The life of a runner: Hello → (Load) → LoadProgress… → Loaded | LoadRefused → (Submit, Cancel)… ⇄ Events… → end of stdin.
+The life of a runner:
+Hello → (Load) → LoadProgress… → Loaded | LoadRefused → (Submit, Cancel)… ⇄ Events… → end of stdin.
 """
 
 from msgspec import Struct
@@ -8,7 +9,7 @@ from msgspec import Struct
 from spark_engine.types.generation import GenerationRequest, TokenLogprob
 from spark_engine.types.models import ModelFormat
 
-# --- to the runner -------------------------------------------------------------------------------------------
+# --- to the runner ------------------------------------------------------------
 
 
 class LoadPlan(Struct, frozen=True):
@@ -38,14 +39,16 @@ class Submit(Struct, frozen=True, tag="submit"):
 
 
 class Cancel(Struct, frozen=True, tag="cancel"):
-    """Stop a generation within one step. Answered by SequenceFinished with reason `cancelled`, unless it is over."""
+    """Stop a generation within one step. Answered by SequenceFinished with reason `cancelled`, unless it is
+    over.
+    """
 
     id: str
 
 
 ToRunner = Load | Submit | Cancel
 
-# --- from the runner -----------------------------------------------------------------------------------------
+# --- from the runner ----------------------------------------------------------
 
 
 class Hello(Struct, frozen=True, tag="hello"):
@@ -114,7 +117,9 @@ class SequenceFinished(Struct, frozen=True, tag="finished"):
 
 
 class SequenceFailed(Struct, frozen=True, tag="failed", omit_defaults=True):
-    """A sequence cannot run or broke. `status` is the HTTP status a refusal deserves; `param` the field at fault."""
+    """A sequence cannot run or broke. `status` is the HTTP status a refusal deserves; `param` the field at
+    fault.
+    """
 
     id: str
     code: str

@@ -45,7 +45,9 @@ ComponentStatus = Missing | Installing | Removing | Installed | Verified | Broke
 
 
 class ComponentEntry(Struct, frozen=True):
-    """One component: `onnx`, `gguf` or `torch`. `download_bytes` is a rounded estimate of what installing fetches."""
+    """One component: `onnx`, `gguf` or `torch`. `download_bytes` is a rounded estimate of what installing
+    fetches.
+    """
 
     id: str
     name: str

@@ -8,7 +8,9 @@ Severity = Literal["info", "warning", "error"]
 
 
 class Problem(Struct, frozen=True):
-    """Something that keeps Spark from doing its job. `blocks` is True when the API is not ready because of it."""
+    """Something that keeps Spark from doing its job. `blocks` is True when the API is not ready because of
+    it.
+    """
 
     id: str
     severity: Severity

@@ -4,7 +4,9 @@ from msgspec import Struct
 
 
 class MetricsSample(Struct, frozen=True):
-    """One sample. `at` is Unix seconds; memory is resident bytes of the engine and of all runners together."""
+    """One sample. `at` is Unix seconds; memory is resident bytes of the engine and of all runners
+    together.
+    """
 
     at: float = 0.0
     tokens_per_second: float = 0.0

@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from spark_engine.types.generation import SamplingOptions
+
 ModelFormat = Literal["onnx", "gguf", "safetensors", "pytorch", "echo"]
 
 
@@ -38,7 +40,9 @@ class Unloading(Struct, frozen=True, tag="unloading"):
 
 
 class Restarting(Struct, frozen=True, tag="restarting"):
-    """The runner died and will be started again after `delay_s` seconds; `evidence` is the end of its stderr."""
+    """The runner died and will be started again after `delay_s` seconds; `evidence` is the end of its
+    stderr.
+    """
 
     attempt: int
     delay_s: float
@@ -73,7 +77,9 @@ class VariantEntry(Struct, frozen=True):
 
 
 class ModelEntry(Struct, frozen=True):
-    """A model with its variants, best first."""
+    """A model with its variants, best first. `sampling` is what its makers advise: it stands where a request
+    says nothing.
+    """
 
     id: str
     name: str
@@ -83,6 +89,7 @@ class ModelEntry(Struct, frozen=True):
     parameters: int
     context: int
     variants: tuple[VariantEntry, ...] = ()
+    sampling: SamplingOptions = SamplingOptions()
 
 
 def is_installed(status: VariantStatus) -> bool:

@@ -1,4 +1,4 @@
-"""The whole state every watcher sees, the events that change it, and the one pure function that applies them."""
+"""The whole state every watcher sees, the events that change it, and the pure function applying them."""
 
 from typing import Literal
 
@@ -26,7 +26,9 @@ class EngineInfo(Struct, frozen=True):
 
 
 class EngineState(Struct, frozen=True):
-    """Everything a watcher shows. `default_model` is what `auto` means right now (empty: nothing is installed)."""
+    """Everything a watcher shows. `default_model` is what `auto` means right now (empty: nothing is
+    installed).
+    """
 
     engine: EngineInfo
     phase: EnginePhase = "starting"

@@ -1,0 +1,1 @@
+"""What models there are and which of them lie on this machine."""

@@ -1,0 +1,102 @@
+"""Which variant a model name means: pure choices over the library and what is loaded."""
+
+from collections.abc import Mapping
+
+from spark_engine.errors import InvalidRequest, NotFound
+from spark_engine.types.ids import AUTO, ModelRef, parse_model_ref
+from spark_engine.types.models import LoadFailed, ModelEntry, Ready, VariantEntry, is_installed, is_moving
+
+SERVED_FIRST = ("onnx", "gguf", "safetensors", "pytorch", "echo")
+MEMORY_SHARE = 0.8
+
+
+def choose_default(models: Mapping[str, ModelEntry], wished: str, available_bytes: int) -> str:
+    """The variant id `auto` means: the wished model, else the largest that runs in the memory there is.
+
+    Empty when nothing is installed.
+    """
+    if wished and (variant := _wished(models, wished)) is not None:
+        return variant.id
+    candidates = [(m, v) for m in models.values() if (v := best_variant(m)) is not None]
+    fitting = [(m, v) for m, v in candidates if v.size_bytes <= available_bytes * MEMORY_SHARE]
+    if not fitting:
+        return ""
+    return max(fitting, key=lambda mv: (_usable(mv[1]), mv[0].parameters))[1].id
+
+
+def find(models: Mapping[str, ModelEntry], name: str, default: str) -> VariantEntry:
+    """The variant that `name` means. NotFound when there is none or its files are not here."""
+    if name == AUTO:
+        if not default:
+            raise NotFound("no_model", "No model is installed", "There is no model to answer with.", _PULL)
+        name = default
+    ref = _parsed(name)
+    model = models.get(ref.model)
+    variant = None if model is None else _variant_of(model, ref)
+    if model is None or (variant is None and ref.variant is not None):
+        raise _unknown(name, models)
+    if variant is None or not is_installed(variant.status):
+        raise NotFound(
+            "model_not_installed",
+            f"{name} is not on this machine",
+            "Its files have not been downloaded.",
+            _PULL,
+            param="model",
+        )
+    return variant
+
+
+def best_variant(model: ModelEntry) -> VariantEntry | None:
+    """The variant that stands for its model: a ready one, else the first installed whose component is
+    there.
+    """
+    installed = [v for v in model.variants if is_installed(v.status)]
+    return max(installed, key=_rank, default=None)
+
+
+_PULL = "Open Models and download one, or run `spark models list`."
+
+
+def _wished(models: Mapping[str, ModelEntry], wished: str) -> VariantEntry | None:
+    try:
+        return find(models, wished, "")
+    except (NotFound, InvalidRequest):
+        return None
+
+
+def _parsed(name: str) -> ModelRef:
+    try:
+        return parse_model_ref(name)
+    except ValueError as error:
+        raise _unknown(name, {}) from error
+
+
+def _variant_of(model: ModelEntry, ref: ModelRef) -> VariantEntry | None:
+    if ref.variant is None:
+        return best_variant(model)
+    return next((v for v in model.variants if v.id == str(ref)), None)
+
+
+def _unknown(name: str, models: Mapping[str, ModelEntry]) -> NotFound:
+    known = ", ".join(models) or "none yet"
+    return NotFound(
+        "model_not_found",
+        "Unknown model",
+        f"There is no model named {name[:100]!r}. Known models: {known}.",
+        "Ask for `auto` to let Spark choose, or see `spark models list`.",
+        param="model",
+    )
+
+
+def _usable(variant: VariantEntry) -> bool:
+    return variant.component is None and not isinstance(variant.status, LoadFailed)
+
+
+def _rank(variant: VariantEntry) -> tuple[bool, bool, bool, int]:
+    """Ready before loading before the rest; then those that can run, in the order formats are preferred."""
+    return (
+        isinstance(variant.status, Ready),
+        is_moving(variant.status),
+        _usable(variant),
+        -SERVED_FIRST.index(variant.format),
+    )

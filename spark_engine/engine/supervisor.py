@@ -1,0 +1,244 @@
+"""Keeps one variant's runner alive through loading, crashes and restarts, with the generations it runs."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from spark_engine.engine.backoff import RestartBudget
+from spark_engine.engine.generation import Generation
+from spark_engine.engine.runner_process import RunnerProcess
+from spark_engine.errors import SparkError, Unavailable
+from spark_engine.protocol import PROTOCOL_VERSION
+from spark_engine.protocol.messages import (
+    Cancel,
+    Events,
+    FromRunner,
+    Hello,
+    Load,
+    Loaded,
+    LoadPlan,
+    LoadProgress,
+    LoadRefused,
+    RunnerStats,
+    SequenceEvent,
+    Submit,
+)
+from spark_engine.tasks import cancel_and_wait, create_task
+from spark_engine.types.models import (
+    LoadFailed,
+    Loading,
+    Ready,
+    Restarting,
+    Unloaded,
+    Unloading,
+    VariantStatus,
+    is_moving,
+)
+
+log = logging.getLogger(__name__)
+RETRY_AFTER_S = 10.0
+
+
+class Supervisor:
+    """One variant's runner. `on_status` is told every status; the runner is started by `load`, ended by
+    `unload`.
+    """
+
+    def __init__(self, plan: LoadPlan, on_status: Callable[[VariantStatus], None]) -> None:
+        self.plan = plan
+        self.status: VariantStatus = Unloaded()
+        self.stats: RunnerStats | None = None
+        self._on_status = on_status
+        self._changed = asyncio.Event()
+        self._budget = RestartBudget()
+        self._life: asyncio.Task[None] | None = None
+        self._process: RunnerProcess | None = None
+        self._generations: dict[str, Generation] = {}
+        self._last_end = self._last_evidence = ""
+        self._failed_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The runner's process id while there is one."""
+        return self._process.pid if self._process else None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a generation can be given to it now."""
+        return isinstance(self.status, Ready)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has no runner and none on the way."""
+        return self._life is None or self._life.done()
+
+    def load(self) -> None:
+        """Start the runner unless one is there or on its way."""
+        if self.idle:
+            self._budget.reset()
+            self._set(Loading(0.0, "starting"))
+            self._life = create_task(self._live(), name=f"life of {self.plan.variant}")
+
+    async def unload(self) -> None:
+        """End the runner; its generations fail with `model_unloaded`."""
+        self._set(Unloading())
+        await cancel_and_wait(self._life)
+        self._life = None
+        self._set(Unloaded())
+
+    def refuse_after_failure(self) -> None:
+        """Unavailable with the reason when loading failed in the last seconds: do not try on every
+        request.
+        """
+        if isinstance(self.status, LoadFailed) and time.monotonic() - self._failed_at < RETRY_AFTER_S:
+            raise _refusal(self.status)
+
+    async def ready(self) -> Ready:
+        """Wait until the model answers; Unavailable when it does not come to that."""
+        while is_moving(self.status):
+            await self._changed.wait()
+        match self.status:
+            case Ready():
+                return self.status
+            case LoadFailed():
+                raise _refusal(self.status)
+            case _:
+                raise _unloaded(self.plan.variant)
+
+    def submit(self, generation: Generation) -> None:
+        """Give a generation to the runner; Unavailable when it is not ready (any more)."""
+        if not isinstance(self.status, Ready) or self._process is None:
+            raise _crashed(self.plan.variant)
+        self._generations[generation.id] = generation
+        generation.submitted(self.status.device)
+        self._process.send(Submit(generation.request))
+
+    def cancel(self, id: str) -> None:
+        """Stop a generation within one step."""
+        if id in self._generations and self._process is not None:
+            self._process.send(Cancel(id))
+
+    async def _live(self) -> None:
+        """Runs runners one after the other until one refuses, the budget is spent, or `unload` cancels
+        this.
+        """
+        while True:
+            refused = await self._run_once()
+            if refused is not None:
+                self._set(refused)
+                return
+            delay = self._budget.next_delay(time.monotonic())
+            if delay is None:
+                self._set(_crash_loop(self.plan.variant, self._last_end, self._last_evidence))
+                return
+            reason = f"The model's process ended ({self._last_end})."
+            self._set(Restarting(self._budget.attempt, delay, reason, self._last_evidence))
+            await asyncio.sleep(delay)
+            self._set(Loading(0.0, "starting"))
+
+    async def _run_once(self) -> LoadFailed | None:
+        """One runner from start to end. None when it died, LoadFailed when it refused the model."""
+        began = time.perf_counter()
+        try:
+            self._process = process = await RunnerProcess.start(self.plan.variant)
+        except OSError as error:
+            return LoadFailed("runner_not_started", "The model's process cannot start", str(error))
+        try:
+            process.send(Load(self.plan))
+            async for message in process.messages():
+                if (refused := self._take(message, began)) is not None:
+                    return refused
+            self._fail_all(_crashed(self.plan.variant))
+            self._last_end, self._last_evidence = await process.wait(), process.evidence
+            log.warning("runner of %s died: %s", self.plan.variant, self._last_end)
+            return None
+        finally:
+            self._process, self.stats = None, None
+            self._fail_all(_unloaded(self.plan.variant))
+            await process.end()
+
+    def _take(self, message: FromRunner, began: float) -> LoadFailed | None:
+        match message:
+            case Events(events):
+                for event in events:
+                    self._deliver(event.id, event)
+            case RunnerStats():
+                self.stats = message
+            case LoadProgress(fraction, step):
+                self._set(Loading(fraction, step))
+            case Loaded():
+                self._set(self._as_ready(message, began))
+            case LoadRefused(code, title, text, remedy):
+                return LoadFailed(code, title, text, remedy, self._process.evidence if self._process else "")
+            case Hello(protocol):
+                return None if protocol == PROTOCOL_VERSION else _wrong_protocol(protocol)
+        return None
+
+    def _deliver(self, id: str, event: SequenceEvent) -> None:
+        generation = self._generations.get(id)
+        if generation is not None:
+            generation.take(event)
+            if generation.over:
+                del self._generations[id]
+
+    def _as_ready(self, loaded: Loaded, began: float) -> Ready:
+        load_ms = (time.perf_counter() - began) * 1000
+        log.info("%s ready on %s after %.0f ms", self.plan.variant, loaded.device, load_ms)
+        return Ready(
+            loaded.device, loaded.context, loaded.slots, loaded.memory_bytes, load_ms, self.pid or 0
+        )  # fmt: skip
+
+    def _fail_all(self, error: SparkError) -> None:
+        for generation in self._generations.values():
+            generation.fail(error)
+        self._generations.clear()
+
+    def _set(self, status: VariantStatus) -> None:
+        self.status = status
+        if isinstance(status, LoadFailed):
+            self._failed_at = time.monotonic()
+        self._on_status(status)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+def _refusal(failed: LoadFailed) -> Unavailable:
+    return Unavailable(failed.code, failed.title, failed.message, failed.remedy)
+
+
+def _crashed(variant: str) -> Unavailable:
+    return Unavailable(
+        "runner_crashed",
+        "The model stopped unexpectedly",
+        f"The process that runs {variant} ended in the middle of the work. It is being started again.",
+        "Send the request again.",
+    )
+
+
+def _unloaded(variant: str) -> Unavailable:
+    return Unavailable(
+        "model_unloaded",
+        "The model was unloaded",
+        f"{variant} was unloaded.",
+        "Load it again, or send the request again.",
+    )
+
+
+def _crash_loop(variant: str, reason: str, evidence: str) -> LoadFailed:
+    return LoadFailed(
+        "runner_crash_loop",
+        f"{variant} keeps crashing",
+        f"Its process ended again and again ({reason}), so Spark stopped starting it.",
+        "Load it again, or choose another variant.",
+        evidence,
+    )
+
+
+def _wrong_protocol(protocol: int) -> LoadFailed:
+    return LoadFailed(
+        "runner_version",
+        "The model's process is of another version",
+        f"It speaks protocol {protocol}; this engine speaks {PROTOCOL_VERSION}.",
+        "Restart Spark.",
+    )
