@@ -67,21 +67,18 @@ class RunnerProcess:
             self._evidence.append(f"unreadable message from the runner: {error}")
             self._process.kill()
 
-    async def wait(self) -> str:
-        """Wait for the end; how it ended, for people."""
-        code = await self._process.wait()
-        await self._stderr_task
-        return f"signal {-code}" if code < 0 else f"exit status {code}"
-
-    async def end(self) -> None:
-        """End the process: close its stdin, and kill it when that does not help in time."""
+    async def end(self) -> str:
+        """End the process: close its stdin, and kill it when that does not help in time. How it ended, for
+        people.
+        """
         self._stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), GRACE_S)
+            code = await asyncio.wait_for(self._process.wait(), GRACE_S)
         except TimeoutError:
             self._process.kill()
-            await self._process.wait()
+            code = await self._process.wait()
         await self._stderr_task
+        return f"signal {-code}" if code < 0 else f"exit status {code}"
 
     async def _read_stderr(self, stderr: asyncio.StreamReader) -> None:
         while line := await _line(stderr):

@@ -55,7 +55,6 @@ class Supervisor:
         self._life: asyncio.Task[None] | None = None
         self._process: RunnerProcess | None = None
         self._generations: dict[str, Generation] = {}
-        self._last_end = self._last_evidence = ""
         self._failed_at = 0.0
 
     @property
@@ -85,6 +84,7 @@ class Supervisor:
         self._set(Unloading())
         await cancel_and_wait(self._life)
         self._life = None
+        self._fail_all(_unloaded(self.plan.variant))
         self._set(Unloaded())
 
     def refuse_after_failure(self) -> None:
@@ -124,21 +124,16 @@ class Supervisor:
         this.
         """
         while True:
-            refused = await self._run_once()
-            if refused is not None:
-                self._set(refused)
+            outcome = await self._run_once()
+            self._set(outcome)
+            self._fail_all(_crashed(self.plan.variant))
+            if isinstance(outcome, LoadFailed):
                 return
-            delay = self._budget.next_delay(time.monotonic())
-            if delay is None:
-                self._set(_crash_loop(self.plan.variant, self._last_end, self._last_evidence))
-                return
-            reason = f"The model's process ended ({self._last_end})."
-            self._set(Restarting(self._budget.attempt, delay, reason, self._last_evidence))
-            await asyncio.sleep(delay)
+            await asyncio.sleep(outcome.delay_s)
             self._set(Loading(0.0, "starting"))
 
-    async def _run_once(self) -> LoadFailed | None:
-        """One runner from start to end. None when it died, LoadFailed when it refused the model."""
+    async def _run_once(self) -> LoadFailed | Restarting:
+        """One runner from start to end; what follows from how it ended."""
         began = time.perf_counter()
         try:
             self._process = process = await RunnerProcess.start(self.plan.variant)
@@ -149,14 +144,17 @@ class Supervisor:
             async for message in process.messages():
                 if (refused := self._take(message, began)) is not None:
                     return refused
-            self._fail_all(_crashed(self.plan.variant))
-            self._last_end, self._last_evidence = await process.wait(), process.evidence
-            log.warning("runner of %s died: %s", self.plan.variant, self._last_end)
-            return None
+            return self._after_death(await process.end(), process.evidence)
         finally:
             self._process, self.stats = None, None
-            self._fail_all(_unloaded(self.plan.variant))
             await process.end()
+
+    def _after_death(self, how: str, evidence: str) -> LoadFailed | Restarting:
+        log.warning("runner of %s died: %s", self.plan.variant, how)
+        delay = self._budget.next_delay(time.monotonic())
+        if delay is None:
+            return _crash_loop(self.plan.variant, how, evidence)
+        return Restarting(self._budget.attempt, delay, f"The model's process ended ({how}).", evidence)
 
     def _take(self, message: FromRunner, began: float) -> LoadFailed | None:
         match message:

@@ -1,4 +1,4 @@
-"""The restart budget: growing pauses, at most four in a minute, a fresh start when asked or after quiet time."""
+"""The restart budget: growing pauses, four in a minute at most, a fresh start when asked."""
 
 from spark_engine.engine.backoff import WITHIN_S, RestartBudget
 

@@ -3,6 +3,7 @@
 import asyncio
 
 from spark_engine.engine.bus import MAX_PENDING, Bus, BusWatcher
+from spark_engine.tasks import create_task
 from spark_engine.types.health import Problem
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.state import (
@@ -87,7 +88,7 @@ async def test_closing_ends_a_pending_iteration_and_counts_watchers() -> None:
     bus = Bus(new_bus().state, on_watchers=counts.append)
     watcher = bus.watch()
     await drain(watcher, 1)
-    pending = asyncio.ensure_future(drain(watcher, 1))
+    pending = create_task(drain(watcher, 1), name="drain")
     await asyncio.sleep(0)
     watcher.close()
     assert await pending == []

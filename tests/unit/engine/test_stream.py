@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_engine.engine.stream import LocalStream, Mailbox
+from spark_engine.tasks import create_task
 from spark_engine.types.generation import Delta, Failed, Finished, Served, Started, Timings, Usage
 
 END = Finished("stop", Usage(1, 2), Timings(), Served("m:v", "CPU"))
@@ -30,7 +31,7 @@ async def test_deltas_merge_while_nobody_reads() -> None:
 
 async def test_a_fast_reader_sees_each_delta_at_once() -> None:
     mailbox = Mailbox()
-    reader = asyncio.ensure_future(read(mailbox))
+    reader = create_task(read(mailbox), name="read")
     for number in range(5):
         mailbox.put(Delta(str(number), (number,)))
         await asyncio.sleep(0.001)
@@ -50,7 +51,7 @@ async def test_nothing_follows_the_end() -> None:
 def test_no_token_is_lost_or_doubled_however_the_reader_is_paced(bursts: list[int]) -> None:
     async def run() -> None:
         mailbox, sent = Mailbox(), 0
-        reader = asyncio.ensure_future(read(mailbox))
+        reader = create_task(read(mailbox), name="read")
         for burst in bursts:
             for _ in range(burst):
                 mailbox.put(Delta(f"{sent} ", (sent,)))
