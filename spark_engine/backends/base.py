@@ -46,7 +46,7 @@ class Decoder(Protocol):
     def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
         """Run one step. For each entry, in order: float32 logits [vocab_size], or None where none were wanted.
 
-        An entry's result never depends on what else is in the batch.
+        An entry's result never depends on what else is in the batch. The arrays are valid until the next call.
         """
         ...
 

@@ -38,9 +38,17 @@ def read_endpoint(base: BaseDir) -> Endpoint | None:
         endpoint = msgspec.json.decode(base.endpoint_file.read_bytes(), type=Endpoint)
     except (OSError, msgspec.MsgspecError):
         return None
-    return endpoint if psutil.pid_exists(endpoint.pid) else None
+    return endpoint if is_alive(endpoint.pid) else None
 
 
 def remove_endpoint(base: BaseDir) -> None:
     """Forget the engine of this base directory."""
     base.endpoint_file.unlink(missing_ok=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs under this id; one that ended but was not collected by its parent does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

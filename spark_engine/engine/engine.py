@@ -30,7 +30,7 @@ from spark_engine.errors import NotFound, SparkError, Unavailable
 from spark_engine.paths import BaseDir
 from spark_engine.types.components import ComponentEntry, Installed, Installing, Removing, Verified
 from spark_engine.types.generation import GenerationRequest
-from spark_engine.types.health import HealthReport
+from spark_engine.types.health import HealthReport, Problem
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import (
     ModelEntry,
@@ -49,6 +49,7 @@ from spark_engine.types.state import (
     MetricsSampled,
     ModelsListed,
     PhaseChanged,
+    ProblemRaised,
     RequestChanged,
     VariantChanged,
 )
@@ -81,6 +82,10 @@ class Engine:
     def health(self) -> HealthReport:
         """Whether Spark can answer, and what is wrong."""
         return health.report(self.state)
+
+    def raise_problem(self, problem: Problem) -> None:
+        """Tell every watcher of a problem that was met above the engine."""
+        self._bus.publish(ProblemRaised(problem))
 
     def prometheus(self) -> bytes:
         """Metrics in Prometheus' text format."""
@@ -152,6 +157,20 @@ class Engine:
         )
         if chosen != self.state.default_model:
             self._bus.publish(DefaultModelChanged(chosen))
+
+    # --- components ----------------------------------------------------------------------------------------
+
+    def install_component(self, component: str) -> None:
+        """Begin to install a backend component."""
+        self._components.install(component)
+
+    def remove_component(self, component: str) -> None:
+        """Begin to remove a backend component."""
+        self._components.remove(component)
+
+    def cancel_component(self, component: str) -> None:
+        """Cancel a running installation."""
+        self._components.cancel(component)
 
     # --- generations ---------------------------------------------------------------------------------------
 

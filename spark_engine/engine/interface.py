@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from spark_engine.types.generation import Delta, Failed, Finished, GenerationRequest, Started
-from spark_engine.types.health import HealthReport
+from spark_engine.types.health import HealthReport, Problem
 from spark_engine.types.models import ModelEntry
 from spark_engine.types.state import EngineEvent, EngineState
 
@@ -94,6 +94,10 @@ class InferenceEngine(Protocol):
 
     def health(self) -> HealthReport:
         """Whether Spark can answer, and what is wrong."""
+        ...
+
+    def raise_problem(self, problem: Problem) -> None:
+        """Tell every watcher of a problem that was met above the engine, and count it in the health."""
         ...
 
     def prometheus(self) -> bytes:

@@ -1,0 +1,1 @@
+"""The window: rail, strip, notices and one file per page."""

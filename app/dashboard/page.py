@@ -1,0 +1,76 @@
+"""What every page is: a title, a scrolling column of cards or content of its own, and how to check again."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+
+from app.link import Lost, Refused, Stopped
+from app.store import Store
+from app.tokens import GRID
+from app.widgets.empty_state import EmptyState
+
+WIDEST = 920
+
+
+class Page(QWidget):
+    """A page of the window."""
+
+    def recheck(self) -> None:
+        """F5: look again at whatever this page shows; pages that are live anyway have nothing to do."""
+
+    def shown(self) -> None:
+        """The page came to the front; put the focus where people begin."""
+
+
+class CardPage(Page):
+    """A page of cards in one scrolling column, with an empty state that can take its place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.column = QVBoxLayout()
+        self.column.setContentsMargins(3 * GRID, 3 * GRID, 3 * GRID, 3 * GRID)
+        self.column.setSpacing(2 * GRID)
+        self.empty = EmptyState()
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(_scrolling(self.column))
+        self._stack.addWidget(self.empty)
+
+    def show_cards(self) -> None:
+        """The page is live."""
+        self._stack.setCurrentIndex(0)
+
+    def show_empty(self, glyph: str, title: str, text: str, action: str = "") -> None:
+        """Nothing yet, waiting, or broken: say so, with one action where there is one."""
+        self.empty.show_words(glyph, title, text, action)
+        self._stack.setCurrentIndex(1)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the cards are shown."""
+        return self._stack.currentIndex() == 0
+
+    def show_absence(self, store: Store) -> None:
+        """There is no state to show: waiting for the engine, or why there is none."""
+        match store.link:
+            case Refused(title=title, message=message, remedy=remedy):
+                self.show_empty("warning-circle", title, f"{message}\n{remedy}".strip(), "Try again")
+            case Stopped():
+                self.show_empty("power", "The engine is stopped", "Start it to see and load models.", "Start engine")
+            case Lost():
+                self.show_empty("arrow-clockwise", "The engine ended unexpectedly", "Spark is starting it again.")
+            case _:
+                self.show_empty("hourglass", "Starting", "The engine is on its way; this takes a few seconds.")
+
+
+def _scrolling(column: QVBoxLayout) -> QScrollArea:
+    content = QWidget()
+    content.setProperty("look", "window")
+    content.setLayout(column)
+    content.setMaximumWidth(WIDEST + 6 * GRID)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(content)
+    return area

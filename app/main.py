@@ -1,0 +1,50 @@
+"""Starts the desktop app: one per base directory, window first, engine after."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+
+import qasync
+from PySide6.QtWidgets import QApplication
+
+from app.desktop import Desktop, make_ready
+from app.instance import SingleInstance
+from app.theme import Appearance
+from spark_engine.paths import base_dir
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until the user quits; 0. A second start shows the first one's window and returns 0, or 1 if it is deaf."""
+    options = _parser().parse_args(argv)
+    app = QApplication(sys.argv[:1])
+    make_ready(app)
+    base = base_dir(options.base_dir)
+    instance = SingleInstance(base, app)
+    if not instance.take():
+        return 0 if instance.call_first() else _deaf()
+    Appearance(app, options.theme)
+    with qasync.QEventLoop(app) as loop:
+        loop.run_until_complete(_run(instance, Desktop(base, hidden=options.hidden)))
+    instance.release()
+    return 0
+
+
+async def _run(instance: SingleInstance, desktop: Desktop) -> None:
+    instance.raised.connect(desktop.window.bring_up)
+    signal.signal(signal.SIGTERM, lambda number, frame: desktop.quit())
+    signal.signal(signal.SIGINT, lambda number, frame: desktop.quit())
+    await desktop.run()
+
+
+def _deaf() -> int:
+    print("Spark is already running here but does not answer. End it and start again.", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="spark", description="Spark's tray icon and window.")
+    parser.add_argument("--base-dir", metavar="DIR", help="where everything Spark writes lies (default: SPARK_HOME)")
+    parser.add_argument("--hidden", action="store_true", help="start in the tray, without the window")
+    parser.add_argument("--theme", choices=("light", "dark"), help="do not follow the system's light and dark")
+    return parser

@@ -1,0 +1,88 @@
+"""Holds the engine's state and the link to it, applies events, and says which part changed."""
+
+from PySide6.QtCore import QObject, Signal
+
+from app.link import Connected, LinkStatus, Searching
+from app.repaint import Repaint
+from spark_engine.types.state import (
+    ComponentChanged,
+    DefaultModelChanged,
+    EngineEvent,
+    EngineState,
+    MetricsSampled,
+    ModelsListed,
+    PhaseChanged,
+    ProblemCleared,
+    ProblemRaised,
+    RequestChanged,
+    StateSnapshot,
+    VariantChanged,
+    apply_event,
+)
+
+PARTS = ("engine", "models", "requests", "components", "problems", "metrics")
+_PART_OF: dict[type, tuple[str, ...]] = {
+    StateSnapshot: PARTS,
+    PhaseChanged: ("engine",),
+    DefaultModelChanged: ("models",),
+    ModelsListed: ("models",),
+    VariantChanged: ("models",),
+    RequestChanged: ("requests",),
+    ComponentChanged: ("components",),
+    ProblemRaised: ("problems",),
+    ProblemCleared: ("problems",),
+    MetricsSampled: ("metrics",),
+}
+
+
+class Store(QObject):
+    """The one copy of the state on the UI thread.
+
+    `state` is None until the first snapshot and stays as it was last known while the engine is away. The signals
+    follow at most about twenty times a second; `link_changed` comes at once.
+    """
+
+    link_changed = Signal()
+    engine_changed = Signal()
+    models_changed = Signal()
+    requests_changed = Signal()
+    components_changed = Signal()
+    problems_changed = Signal()
+    metrics_changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state: EngineState | None = None
+        self.link: LinkStatus = Searching()
+        self._changed: set[str] = set()
+        self._repaint = Repaint(self._tell, self)
+
+    @property
+    def live(self) -> EngineState | None:
+        """The state while the engine answers, else None."""
+        return self.state if isinstance(self.link, Connected) else None
+
+    def apply(self, event: EngineEvent) -> None:
+        """Take one event of the stream."""
+        if isinstance(event, StateSnapshot):
+            self.state = event.state
+        elif self.state is not None:
+            self.state = apply_event(self.state, event)
+        self._changed.update(_PART_OF[type(event)])
+        self._repaint.request()
+
+    def set_link(self, link: LinkStatus) -> None:
+        """The engine came, went or could not be started."""
+        if link != self.link:
+            self.link = link
+            self.link_changed.emit()
+
+    def flush(self) -> None:
+        """Tell of everything that changed now."""
+        self._repaint.flush()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, set()
+        for part in PARTS:
+            if part in changed:
+                getattr(self, f"{part}_changed").emit()

@@ -1,0 +1,1 @@
+"""Building blocks of the window: plain values in, signals out; none of them knows Spark."""

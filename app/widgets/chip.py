@@ -1,0 +1,98 @@
+"""A state in three ways at once: colour, shape and word."""
+
+from typing import Literal
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.theme import theme
+from app.tokens import GRID, mixed
+
+Shape = Literal["disc", "ring", "half", "rays", "triangle", "cross", "dash", "check"]
+MARK = 10.0
+
+
+class Chip(QWidget):
+    """A small pill: a shape and a word in one tone (`ok`, `warn`, `bad`, `info`, `quiet`)."""
+
+    def __init__(self, word: str = "", tone: str = "quiet", shape: Shape = "ring", *, bare: bool = False) -> None:
+        super().__init__()
+        self._word, self._tone, self._shape, self._bare = word, tone, shape, bare
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(word)
+
+    @property
+    def word(self) -> str:
+        """The word it shows."""
+        return self._word
+
+    def show_state(self, word: str, tone: str, shape: Shape) -> None:
+        """Show another state."""
+        if (word, tone, shape) != (self._word, self._tone, self._shape):
+            self._word, self._tone, self._shape = word, tone, shape
+            self.setAccessibleName(word)
+            self.updateGeometry()
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        width = self.fontMetrics().horizontalAdvance(self._word) + MARK + 8
+        return QSize(round(width + (0 if self._bare else 2.5 * GRID)), 26)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
+            self.updateGeometry()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours = theme()
+        tone = colours.tone(self._tone)
+        left = 0.0
+        if not self._bare:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(mixed(tone, colours.surface[1], 0.12)))
+            painter.drawRoundedRect(QRectF(self.rect()), self.height() / 2, self.height() / 2)
+            left = GRID + 2
+        draw_mark(painter, QRectF(left, (self.height() - MARK) / 2, MARK, MARK), self._shape, QColor(tone))
+        painter.setPen(QColor(colours.text[0] if not self._bare else colours.text[1]))
+        text = QRectF(left + MARK + 7, 0, self.width(), self.height())
+        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self._word)
+
+
+def draw_mark(painter: QPainter, box: QRectF, shape: Shape, colour: QColor) -> None:
+    """Draw one of the shapes of state into `box`."""
+    painter.setPen(QPen(colour, 2, c=Qt.PenCapStyle.RoundCap, j=Qt.PenJoinStyle.RoundJoin))
+    painter.setBrush(colour if shape in ("disc", "triangle") else Qt.BrushStyle.NoBrush)
+    inner = box.adjusted(1, 1, -1, -1)
+    match shape:
+        case "disc" | "ring":
+            painter.drawEllipse(inner)
+        case "half":
+            painter.drawEllipse(inner)
+            painter.setBrush(colour)
+            painter.drawChord(inner, 90 * 16, 180 * 16)
+        case "triangle":
+            painter.drawPolygon(QPolygonF([QPointF(inner.center().x(), inner.top()), inner.bottomRight(), inner.bottomLeft()]))
+        case _:
+            painter.drawLines(_strokes(inner, shape))
+
+
+def _strokes(box: QRectF, shape: Shape) -> list[QPointF]:
+    """Pairs of points for the shapes that are lines only."""
+    middle = box.center()
+    match shape:
+        case "cross":
+            return [box.topLeft(), box.bottomRight(), box.topRight(), box.bottomLeft()]
+        case "check":
+            low = QPointF(box.left() + 3, box.bottom() - 1)
+            return [QPointF(box.left(), middle.y() + 1), low, low, QPointF(box.right(), box.top() + 1)]
+        case "rays":
+            across = [QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y())]
+            return [*across, QPointF(middle.x(), box.top()), QPointF(middle.x(), box.bottom())]
+        case _:
+            return [QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y())]

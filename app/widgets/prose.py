@@ -1,0 +1,89 @@
+"""Formatted text that can be selected and read out: Markdown without HTML, pictures or fetching of any kind."""
+
+from PySide6.QtCore import QEvent, Qt, QUrl, Signal
+from PySide6.QtGui import QTextBlockFormat, QTextCursor, QTextDocument, QTextOption
+from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
+
+from app.tokens import SIZE_BODY, SIZE_LEAD
+
+LINE_HEIGHT = 140
+_NO_HTML = QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.MarkdownFeature.MarkdownDialectGitHub
+
+
+class ProseView(QTextBrowser):
+    """Text as high as it needs to be. `link_chosen`: the address of a link that was clicked; nothing opens by itself."""
+
+    link_chosen = Signal(str)
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._shown = ""
+        self.setAccessibleName(name)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setOpenLinks(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.document().setDocumentMargin(2)
+        self.document().setUndoRedoEnabled(False)
+        self.anchorClicked.connect(lambda url: self.link_chosen.emit(url.toString()))
+        self.highlighted.connect(lambda url: self.setToolTip(url.toString()))
+
+    def show_markdown(self, text: str) -> None:
+        """Show Markdown; what is selected stays so while the text only grows elsewhere."""
+        if text != self._shown:
+            self._shown = text
+            self.document().setMarkdown(text, _NO_HTML)
+            self._space_lines()
+
+    def show_plain(self, text: str) -> None:
+        """Show text just as it was typed."""
+        if text != self._shown:
+            self._shown = text
+            self.setPlainText(text)
+            self._space_lines()
+
+    def fit(self, width: int) -> int:
+        """The height its text needs at this width (px)."""
+        frame = 2 * self.frameWidth() + 4
+        self.document().setTextWidth(width - frame)
+        return round(self.document().size().height() + 0.5) + frame
+
+    def natural_width(self) -> int:
+        """The width at which no line would be wrapped (px)."""
+        self.document().setTextWidth(-1)
+        return round(self.document().idealWidth() + 1.5) + 2 * self.frameWidth() + 4
+
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
+        """Nothing that an answer names is ever read from disk or network."""
+        return None
+
+    def wheelEvent(self, event: QEvent) -> None:
+        event.ignore()
+
+    def _space_lines(self) -> None:
+        """Line height for comfortable reading; headings only a little larger than the text."""
+        cursor = QTextCursor(self.document())
+        block = self.document().begin()
+        while block.isValid():
+            shape = QTextBlockFormat()
+            shape.setLineHeight(LINE_HEIGHT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+            shape.setTopMargin(min(block.blockFormat().topMargin(), 8))
+            shape.setBottomMargin(min(block.blockFormat().bottomMargin(), 8))
+            cursor.setPosition(block.position())
+            cursor.mergeBlockFormat(shape)
+            if block.blockFormat().headingLevel():
+                self._calm_heading(cursor)
+            block = block.next()
+
+    def _calm_heading(self, cursor: QTextCursor) -> None:
+        cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
+        shape = cursor.charFormat()
+        shape.setProperty(shape.Property.FontSizeAdjustment.value, 0)
+        shape.setProperty(shape.Property.FontPixelSize.value, SIZE_LEAD if cursor.blockFormat().headingLevel() < 3 else SIZE_BODY)
+        cursor.mergeCharFormat(shape)
+        cursor.clearSelection()

@@ -1,0 +1,26 @@
+"""Puts the Tab key in reading order: top to bottom, left to right, one region after the other."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QWidget
+
+SAME_LINE = 12
+
+
+def focusable(root: QWidget) -> list[QWidget]:
+    """Everything below `root` that Tab can reach when it is visible, in reading order."""
+    reachable = [w for w in root.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus and not w.focusProxy()]
+    return sorted(reachable, key=lambda w: _place(w, root))
+
+
+def follow_reading_order(regions: Iterable[QWidget]) -> None:
+    """Chain the regions' widgets one after the other."""
+    for before, after in pairwise([w for region in regions for w in focusable(region)]):
+        QWidget.setTabOrder(before, after)
+
+
+def _place(widget: QWidget, root: QWidget) -> tuple[int, int]:
+    at = widget.mapTo(root, QPoint(0, widget.height() // 2))
+    return at.y() // SAME_LINE, at.x()

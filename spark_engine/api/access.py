@@ -1,0 +1,75 @@
+"""What routes depend on: the engine, the settings, and who may call."""
+
+import secrets
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from msgspec import Struct
+
+from spark_engine.api.guard import OWNER
+from spark_engine.config.load import Config
+from spark_engine.engine.interface import InferenceEngine
+from spark_engine.errors import NotAllowed
+
+MAX_CLIENT_NAME = 80
+
+
+class Services(Struct, frozen=True):
+    """What the API stands on. `token` is the owner's."""
+
+    engine: InferenceEngine
+    config: Config
+    token: str
+
+
+def services(request: Request) -> Services:
+    """The services of the application that answers."""
+    return cast(Services, request.app.state.services)
+
+
+async def engine(request: Request) -> InferenceEngine:
+    """The engine."""
+    return services(request).engine
+
+
+async def settings(request: Request) -> Config:
+    """The settings."""
+    return services(request).config
+
+
+async def require_owner(request: Request) -> None:
+    """Let only the owner pass: by the Unix socket, or by the token of the endpoint file."""
+    if not _is_owner(request):
+        raise NotAllowed(
+            "owner_required",
+            "Only the owner may do this",
+            "This call needs the owner's token or the owner's socket.",
+            "Use `spark` on the command line, or send the endpoint file's token as `Authorization: Bearer`.",
+        )
+
+
+async def may_infer(request: Request) -> None:
+    """Inference is open to every app of this machine unless the settings ask for the token."""
+    if services(request).config.flag("server.require_owner_for_inference"):
+        await require_owner(request)
+
+
+def client_name(request: Request) -> str:
+    """Who asks, as the User-Agent says; for people to see, never to authorise."""
+    said = request.headers.get("user-agent", "")
+    return "".join(c for c in said if c.isprintable())[:MAX_CLIENT_NAME]
+
+
+def _is_owner(request: Request) -> bool:
+    if request.scope.get(OWNER):
+        return True
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and secrets.compare_digest(
+        token.strip().encode(), services(request).token.encode()
+    )
+
+
+EngineAccess = Annotated[InferenceEngine, Depends(engine)]
+SettingsAccess = Annotated[Config, Depends(settings)]
+OWNER_ONLY = [Depends(require_owner)]
+INFERENCE = [Depends(may_infer)]

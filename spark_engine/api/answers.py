@@ -1,0 +1,40 @@
+"""Reads a generation to its end, for every dialect's replies that are not streamed."""
+
+from msgspec import Struct
+
+from spark_engine.engine.interface import GenerationStream
+from spark_engine.errors import SparkError, Unavailable
+from spark_engine.types.generation import Delta, Failed, Finished, TokenLogprob
+
+
+class Answer(Struct, frozen=True):
+    """A whole answer and how it ended."""
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...]
+    end: Finished
+
+
+async def collect(stream: GenerationStream) -> Answer:
+    """Everything a stream gives, and close it; `SparkError` when the generation fails."""
+    texts: list[str] = []
+    logprobs: list[TokenLogprob] = []
+    try:
+        async for event in stream:
+            match event:
+                case Delta(text, _, more):
+                    texts.append(text)
+                    logprobs += more
+                case Finished():
+                    return Answer("".join(texts), tuple(logprobs), event)
+                case Failed():
+                    raise failure(event)
+    finally:
+        await stream.aclose()
+    raise RuntimeError("a generation ended without saying how")
+
+
+def failure(event: Failed) -> SparkError:
+    """A failed generation as the error that a reply tells."""
+    family = SparkError if event.code == "internal_error" else Unavailable
+    return family(event.code, event.title, event.message, event.remedy)

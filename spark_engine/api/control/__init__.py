@@ -1,0 +1,1 @@
+"""Spark's own dialect: state, events and commands for the owner."""

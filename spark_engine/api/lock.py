@@ -1,0 +1,61 @@
+"""One engine per base directory: a lock that the operating system gives back when its process ends."""
+
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from spark_engine.errors import StartRefused
+
+_LOCKED_BYTE = 1 << 20
+"""Where Windows locks: beyond the text, which stays readable for others."""
+
+
+class EngineLock:
+    """`with EngineLock(file):` holds the lock; StartRefused with the other's process id when it is taken."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __enter__(self) -> Self:
+        self._handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(self._handle)
+        except OSError:
+            holder = os.pread(self._handle, 32, 0) if hasattr(os, "pread") else os.read(self._handle, 32)
+            os.close(self._handle)
+            raise _taken(holder.decode(errors="replace").strip(), self._file) from None
+        os.ftruncate(self._handle, 0)
+        os.write(self._handle, f"{os.getpid()}\n".encode())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.ftruncate(self._handle, 0)
+        os.close(self._handle)
+
+
+def _lock(handle: int) -> None:
+    """Take the lock or raise OSError."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        os.lseek(handle, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _taken(holder: str, file: Path) -> StartRefused:
+    who = f"the process {holder}" if holder.isdigit() else "another process"
+    return StartRefused(
+        "engine_running",
+        "Spark is already running",
+        f"An engine ({who}) already serves the base directory {file.parent.parent}.",
+        "Use it, end it, or choose another base directory with `spark serve --base-dir`.",
+    )

@@ -1,0 +1,162 @@
+"""OpenAI's request bodies as Spark's own generation requests."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from spark_engine.api.openai.schema import (
+    ChatCompletionRequest,
+    CompletionRequest,
+    Content,
+    MessageBody,
+    SamplingBody,
+    ToolBody,
+)
+from spark_engine.errors import InvalidRequest
+from spark_engine.types.chat import (
+    ChatMessage,
+    ChatPrompt,
+    Prompt,
+    Role,
+    TextPrompt,
+    TokensPrompt,
+    Tool,
+    ToolCall,
+)
+from spark_engine.types.generation import GenerationRequest, SamplingOptions, StopRules
+from spark_engine.types.ids import fresh_id
+
+COMPLETION_MAX_TOKENS = 16
+"""OpenAI's default for completions; a chat answer may fill the context."""
+MAX_SCHEMA_DEPTH = 64
+_SAMPLING = (
+    "temperature",
+    "top_p",
+    "min_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "repetition_penalty",
+    "seed",
+)
+
+
+def chat_request(body: ChatCompletionRequest, advised: SamplingOptions, client: str) -> GenerationRequest:
+    """A chat completion. `advised` stands where the body says nothing; raises InvalidRequest."""
+    _refuse_unsupported_chat(body)
+    if body.top_logprobs is not None and not body.logprobs:
+        raise _wrong("top_logprobs", "needs logprobs: true")
+    prompt = ChatPrompt(tuple(map(_message, body.messages)), _tools(body))
+    logprobs = (body.top_logprobs or 0) if body.logprobs else None
+    max_tokens = body.max_completion_tokens or body.max_tokens
+    return _request("chatcmpl", body, prompt, _sampling(body, advised, logprobs), max_tokens, client)
+
+
+def completion_request(body: CompletionRequest, advised: SamplingOptions, client: str) -> GenerationRequest:
+    """A completion. `advised` stands where the body says nothing; raises InvalidRequest."""
+    for name, given in (("echo", body.echo), ("suffix", body.suffix)):
+        if given:
+            raise _unsupported(name, "Spark continues the prompt and returns what is new")
+    sampling = _sampling(body, advised, body.logprobs)
+    max_tokens = COMPLETION_MAX_TOKENS if body.max_tokens is None else body.max_tokens
+    return _request("cmpl", body, _raw_prompt(body), sampling, max_tokens, client)
+
+
+def _request(
+    prefix: str,
+    body: SamplingBody,
+    prompt: Prompt,
+    sampling: SamplingOptions,
+    max_tokens: int | None,
+    client: str,
+) -> GenerationRequest:
+    min_tokens = body.min_tokens or 0
+    if max_tokens is not None and min_tokens > max_tokens:
+        raise _wrong("min_tokens", "must not be larger than max_tokens")
+    stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
+    rules = StopRules(max_tokens, min_tokens, stop, bool(body.ignore_eos))
+    return GenerationRequest(
+        fresh_id(prefix), body.model, prompt, sampling, rules, client, body.priority or 0
+    )
+
+
+def _sampling(body: SamplingBody, advised: SamplingOptions, logprobs: int | None) -> SamplingOptions:
+    given: dict[str, Any] = {name: getattr(body, name) for name in _SAMPLING}
+    if body.top_k is not None:
+        given["top_k"] = max(0, body.top_k)
+    if body.logit_bias is not None:
+        given["logit_bias"] = _logit_bias(body.logit_bias)
+    said = {name: value for name, value in given.items() if value is not None}
+    return replace(advised, **said, logprobs=logprobs)
+
+
+def _logit_bias(given: dict[str, float]) -> dict[int, float]:
+    if not all(key.isascii() and key.isdigit() and len(key) <= 9 for key in given):
+        raise _wrong("logit_bias", "must have token ids as keys")
+    return {int(key): bias for key, bias in given.items()}
+
+
+def _raw_prompt(body: CompletionRequest) -> Prompt:
+    prompt = body.prompt
+    if isinstance(prompt, str):
+        return TextPrompt(prompt)
+    first = prompt[0]
+    if isinstance(first, str):
+        return TextPrompt(first)
+    tokens = first if isinstance(first, list) else [t for t in prompt if isinstance(t, int)]
+    return TokensPrompt(tuple(tokens))
+
+
+def _message(body: MessageBody) -> ChatMessage:
+    role: Role = "system" if body.role == "developer" else body.role
+    calls = tuple(ToolCall(c.id, c.function.name, c.function.arguments) for c in body.tool_calls or ())
+    return ChatMessage(role, _text(body.content), body.name, calls, body.tool_call_id)
+
+
+def _text(content: Content | None) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join(part.text or "" for part in content)
+
+
+def _tools(body: ChatCompletionRequest) -> tuple[Tool, ...]:
+    if body.tool_choice == "none":
+        return ()
+    return tuple(_tool(tool, place) for place, tool in enumerate(body.tools or ()))
+
+
+def _tool(body: ToolBody, place: int) -> Tool:
+    parameters = body.function.parameters or {}
+    _check_schema(parameters, f"tools[{place}].function.parameters")
+    return Tool(body.function.name, body.function.description or "", parameters)
+
+
+def _check_schema(value: object, path: str, depth: int = 0) -> None:
+    """Only what the pipe to the runner can carry: bounded depth, integers of 64 bits."""
+    if depth > MAX_SCHEMA_DEPTH:
+        raise _wrong(path, "is nested too deeply")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise _wrong(path, "holds a number that is too large")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in inner:
+        _check_schema(item, path, depth + 1)
+
+
+def _refuse_unsupported_chat(body: ChatCompletionRequest) -> None:
+    if body.response_format is not None and body.response_format.type != "text":
+        raise _unsupported("response_format", "answers are free text so far")
+    if body.tool_choice not in (None, "auto", "none"):
+        raise _unsupported("tool_choice", "the model itself decides whether it calls a tool: auto or none")
+
+
+def _wrong(param: str, demand: str) -> InvalidRequest:
+    return InvalidRequest("invalid_value", "The request is wrong", f"{param} {demand}.", param=param)
+
+
+def _unsupported(param: str, reason: str) -> InvalidRequest:
+    return InvalidRequest(
+        "unsupported_parameter",
+        "Not supported yet",
+        f"{param} cannot be honoured: {reason}.",
+        f"Leave {param} out.",
+        param=param,
+    )

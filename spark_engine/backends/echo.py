@@ -1,0 +1,160 @@
+"""The echo backend: no model, no files; answers with the prompt's last message, one byte per token.
+
+It runs under the real scheduler, sampler and prompts, so it shows what everything around a model costs.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from urllib.parse import parse_qs
+
+import numpy as np
+
+from spark_engine.backends.base import Decoder, Logits, LoadStep, SlotInput
+from spark_engine.backends.vocabulary import SpecialToken, Vocabulary
+from spark_engine.errors import InvalidRequest
+from spark_engine.protocol.messages import LoadPlan
+
+_MARKS = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool_response|>")
+_SPECIAL = {text: SpecialToken(256 + index, text) for index, text in enumerate(_MARKS)}
+END, ANSWER = _SPECIAL["<|end|>"].id, _SPECIAL["<|assistant|>"].id
+SIZE = 256 + len(_MARKS)
+CERTAIN = 100.0
+TEMPLATE = (
+    "{% for m in messages %}<|{{ 'tool_response' if m.role == 'tool' else m.role }}|>{{ m.content }}<|end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+class EchoVocabulary:
+    """Bytes, and five marks."""
+
+    size = SIZE
+    special = _SPECIAL
+    eos = frozenset({END})
+    prefix = ()
+    suffix = (ANSWER,)
+    template = TEMPLATE
+    variables: dict[str, str] = {}
+    leading_space = False
+
+    def encode(self, text: str) -> list[int]:
+        """One token per UTF-8 byte."""
+        return list(text.encode(errors="replace"))
+
+    def piece(self, token: int) -> bytes:
+        """The byte itself."""
+        return bytes((token,)) if token < 256 else b""
+
+
+class EchoOptions:
+    """What a plan's path may ask for, as in `?delay_ms=5&load_ms=100`: milliseconds per step and of loading."""
+
+    def __init__(self, path: str) -> None:
+        given = parse_qs(path.partition("?")[2])
+        self.delay_s = _milliseconds(given, "delay_ms")
+        self.load_s = _milliseconds(given, "load_ms")
+
+
+def _milliseconds(given: dict[str, list[str]], name: str) -> float:
+    try:
+        return float(given.get(name, ["0"])[0]) / 1000
+    except ValueError:
+        raise InvalidRequest("bad_option", "A wrong option", f"{name} must be a number.") from None
+
+
+class EchoSlot:
+    """The tokens of one slot, and where the message to repeat stands in them."""
+
+    def __init__(self, tokens: Sequence[int] = ()) -> None:
+        self.tokens: list[int] = []
+        self._answer = -1
+        self._offset = 0
+        self.extend(tokens)
+
+    def extend(self, tokens: Sequence[int]) -> None:
+        """Take more tokens."""
+        self.tokens.extend(tokens)
+        if ANSWER in tokens:
+            self._answer = len(self.tokens) - 1 - self.tokens[::-1].index(ANSWER)
+            self._offset = _message_start(self.tokens, self._answer) - self._answer - 1
+
+    @property
+    def next_token(self) -> int:
+        """The next token of the message before the newest answer mark, `<|end|>` after its last.
+
+        Without such a mark: the token at the place that the newest token points to.
+        """
+        if self._answer < 0:
+            return self.tokens[self.tokens[-1] % len(self.tokens)]
+        index = len(self.tokens) + self._offset
+        return self.tokens[index] if index < self._answer else END
+
+
+def _message_start(tokens: list[int], answer: int) -> int:
+    """Where the message before the answer mark begins: after the newest mark that is no `<|end|>`."""
+    start = answer
+    while start > 0 and tokens[start - 1] <= END:
+        start -= 1
+    return start
+
+
+class EchoDecoder:
+    """Remembers the tokens of each slot, as a model remembers their keys and values."""
+
+    vocab_size = SIZE
+    max_slots = 0
+    max_context = 0
+    device = "echo"
+
+    def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
+        """Nothing to read; waits as long as the options say."""
+        self._options = EchoOptions(plan.path)
+        self.max_slots, self.max_context = plan.slots, plan.context
+        self._certain: Logits = np.eye(SIZE, dtype=np.float32) * CERTAIN
+        self._slots = [EchoSlot() for _ in range(plan.slots)]
+        for tenth in range(1, 11):
+            time.sleep(self._options.load_s / 10)
+            yield LoadStep(tenth / 10, "listening for an echo")
+
+    def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
+        """One-hot logits for the next byte of the last message, then for `<|end|>`."""
+        if self._options.delay_s:
+            time.sleep(self._options.delay_s)
+        return [self._run(entry) for entry in batch]
+
+    def _run(self, entry: SlotInput) -> Logits | None:
+        slot = self._slots[entry.slot]
+        if len(slot.tokens) != entry.position:
+            raise ValueError(f"slot {entry.slot} holds {len(slot.tokens)} positions, not {entry.position}")
+        slot.extend(entry.tokens)
+        return self._certain[slot.next_token] if entry.wants_logits else None
+
+    def copy(self, slot_from: int, slot_to: int, length: int) -> None:
+        """Take over the beginning of another slot."""
+        self._slots[slot_to] = EchoSlot(self._slots[slot_from].tokens[:length])
+
+    def truncate(self, slot: int, length: int) -> None:
+        """Forget everything from `length` on."""
+        self._slots[slot] = EchoSlot(self._slots[slot].tokens[:length])
+
+    def free(self, slot: int) -> None:
+        """Forget a slot."""
+        self._slots[slot] = EchoSlot()
+
+    def kv_bytes(self) -> int:
+        """Eight bytes a token: the pointer a list keeps."""
+        return 8 * sum(len(slot.tokens) for slot in self._slots)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._slots = []
+
+
+def create_decoder() -> Decoder:
+    """A new echo decoder."""
+    return EchoDecoder()
+
+
+def read_vocabulary(plan: LoadPlan) -> Vocabulary:
+    """The bytes; they are the same for every plan."""
+    return EchoVocabulary()

@@ -1,0 +1,156 @@
+"""`SparkClient`: everything a program can ask the engine, typed; window, tray, CLI and tests use this one."""
+
+from collections.abc import AsyncGenerator, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from spark_engine.client.answers import AnswerReader
+from spark_engine.client.connection import SILENCE_S, Connection
+from spark_engine.client.endpoint import Endpoint
+from spark_engine.client.failures import translated
+from spark_engine.client.watching import Connected, Disconnected, follow
+from spark_engine.errors import Unavailable
+from spark_engine.paths import BaseDir
+from spark_engine.types.chat import ChatMessage
+from spark_engine.types.generation import Delta, Failed, Finished, Started
+from spark_engine.types.health import HealthReport
+from spark_engine.types.ids import AUTO
+from spark_engine.types.state import EngineEvent, EngineState
+
+_T = TypeVar("_T")
+_events: msgspec.json.Decoder[EngineEvent] = msgspec.json.Decoder(EngineEvent)
+
+
+class CurrentSetting(Struct, frozen=True):
+    """A setting's value in the running engine; `origin` is default, file, environment or argument."""
+
+    value: int | float | bool | str
+    origin: str
+
+
+class SparkClient:
+    """Talks to the engine at an endpoint, or to whichever engine runs in a base directory.
+
+    Pure asyncio on one event loop. Every call raises `SparkError` when the engine refuses or is not there;
+    a stream closes its connection when its iterator is closed (`contextlib.aclosing`) or its task cancelled.
+    """
+
+    def __init__(self, where: Endpoint | BaseDir, *, caller: str = "spark") -> None:
+        self._connection = Connection(where, caller)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._connection.aclose()
+
+    async def state(self) -> EngineState:
+        """The whole state right now."""
+        return await self._get("state", EngineState)
+
+    async def events(self) -> AsyncGenerator[EngineEvent, None]:
+        """StateSnapshot first, then every change; ends when the engine stops."""
+        async with self._connection.stream("GET", _control("events"), silence_s=SILENCE_S) as payloads:
+            async for payload in payloads:
+                yield _events.decode(payload)
+
+    def watch_state(self) -> AsyncGenerator[Connected | Disconnected, None]:
+        """The state after every change, without end: reconnects by itself and says when it cannot."""
+        return follow(self.events)
+
+    async def load(self, model: str) -> str:
+        """Begin to load a model; the id of the variant that is loaded. Progress arrives as events."""
+        return await self._post("models", model, "load")
+
+    async def unload(self, model: str) -> str:
+        """Begin to unload a model; the id of its variant."""
+        return await self._post("models", model, "unload")
+
+    async def rescan(self) -> None:
+        """Read the model library anew from disk."""
+        await self._post("models", "scan")
+
+    async def cancel_request(self, id: str) -> None:
+        """Cancel a generation that waits or runs."""
+        await self._post("requests", id, "cancel")
+
+    async def install_component(self, id: str) -> None:
+        """Begin to install a backend component. Progress arrives as events."""
+        await self._post("components", id, "install")
+
+    async def remove_component(self, id: str) -> None:
+        """Begin to remove a backend component."""
+        await self._post("components", id, "remove")
+
+    async def cancel_component(self, id: str) -> None:
+        """Cancel the installation of a backend component."""
+        await self._post("components", id, "cancel")
+
+    async def settings(self) -> dict[str, CurrentSetting]:
+        """The settings the engine runs with, by key (`server.port`)."""
+        return await self._get("settings", dict[str, CurrentSetting])
+
+    async def health(self) -> HealthReport:
+        """Whether the API can answer, and every problem that stands."""
+        return await self._get("health", HealthReport)
+
+    async def chat(
+        self, messages: Sequence[ChatMessage], model: str = AUTO, **options: Any
+    ) -> AsyncGenerator[Started | Delta | Finished | Failed, None]:
+        """One answer as it is written. `options` are further fields (`max_tokens`, `seed`, …).
+
+        Raises `SparkError` when the request is refused; once it runs, trouble is told by Failed.
+        """
+        reader, running, trouble = AnswerReader(), False, None
+        asked = _question(messages, model, options)
+        try:
+            async with self._connection.stream("POST", "/v1/chat/completions", json=asked) as payloads:
+                running = True
+                async for payload in payloads:
+                    for event in reader.read(payload):
+                        yield event
+        except Unavailable as error:
+            if not running:
+                raise
+            trouble = error
+        for ending in reader.broken_off(trouble):
+            yield ending
+
+    async def _get(self, name: str, kind: type[_T]) -> _T:
+        body = await self._connection.request("GET", _control(name))
+        with translated():
+            return msgspec.json.decode(body, type=kind)
+
+    async def _post(self, *steps: str) -> str:
+        """A command; the id that the engine accepted it for."""
+        body = await self._connection.request("POST", _control(*steps))
+        with translated():
+            return msgspec.json.decode(body, type=_Accepted).id if body else ""
+
+
+class _Accepted(Struct):
+    id: str = ""
+
+
+def _control(*steps: str) -> str:
+    return "/spark/v1/" + "/".join(quote(step, safe="") for step in steps)
+
+
+def _question(messages: Sequence[ChatMessage], model: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "model": model,
+        "messages": msgspec.to_builtins(messages),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **options,
+    }

@@ -1,0 +1,74 @@
+"""Where log records go: a rotating file and stderr, with times in UTC and without secrets."""
+
+import logging
+import re
+import sys
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Literal
+
+Role = Literal["engine", "runner", "app"]
+MAX_BYTES, KEPT_FILES = 5 * 1024 * 1024, 3
+_SECRETS = (
+    re.compile(r"(?i)(bearer\s+)[^\s\"',;]+"),
+    re.compile(r"(?i)((?:token|api[_-]?key|secret|password)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+"),
+    re.compile(r"()\b(?:sk|hf)[-_][A-Za-z0-9_-]{8,}"),
+)
+_CHATTY = ("asyncio", "httpcore", "httpx", "uvicorn", "PIL", "urllib3", "huggingface_hub")
+
+
+def setup(role: Role, folder: Path | None, level: str = "info", *, stderr: bool = True) -> None:
+    """Send this process's records to `<folder>/<role>.log` (None: no file) and to stderr.
+
+    OSError when the file cannot be opened. Replaces what an earlier call set up.
+    """
+    close()
+    root = logging.getLogger()
+    root.setLevel(level.upper())
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    if folder is not None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _add(RotatingFileHandler(folder / f"{role}.log", "a", MAX_BYTES, KEPT_FILES, encoding="utf-8"), role)
+    if stderr and sys.stderr is not None:
+        _add(logging.StreamHandler(), role)
+    logging.captureWarnings(True)
+
+
+def close() -> None:
+    """Take away the handlers that `setup` added."""
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if isinstance(h.formatter, Redacting)]:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def _add(handler: logging.Handler, role: Role) -> None:
+    handler.setFormatter(Redacting(role))
+    logging.getLogger().addHandler(handler)
+
+
+class Redacting(logging.Formatter):
+    """One line per record, `2026-01-31T12:00:00.123Z engine INFO logger: message`; secrets are cut."""
+
+    default_msec_format = "%s.%03dZ"
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+
+    def __init__(self, role: Role) -> None:
+        super().__init__(f"%(asctime)s {role} %(levelname)s %(name)s: %(message)s")
+
+    def converter(self, seconds: float | None) -> time.struct_time:
+        """Times are UTC."""
+        return time.gmtime(seconds)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as text, traceback included."""
+        return redacted(super().format(record))
+
+
+def redacted(text: str) -> str:
+    """`text` with bearer tokens, keys and passwords replaced by `***`."""
+    for pattern in _SECRETS:
+        text = pattern.sub(r"\1***", text)
+    return text

@@ -1,0 +1,64 @@
+"""A loaded model as the runner uses it: its decoder and what turns prompts into its tokens."""
+
+from collections.abc import Callable
+from typing import Self
+
+from msgspec import Struct
+
+from spark_engine.backends import registry
+from spark_engine.backends.base import Decoder, LoadStep
+from spark_engine.backends.vocabulary import Vocabulary
+from spark_engine.errors import SparkError
+from spark_engine.protocol.messages import LoadPlan
+from spark_engine.runner.prompt import PromptEncoder
+from spark_engine.runner.template import ChatTemplate
+
+Progress = Callable[[LoadStep], None]
+
+
+class Model(Struct, frozen=True):
+    """Decoder, vocabulary and prompt encoder of one loaded model."""
+
+    decoder: Decoder
+    vocabulary: Vocabulary
+    prompts: PromptEncoder
+
+    @classmethod
+    def load(cls, plan: LoadPlan, progress: Progress) -> Self:
+        """Load what `plan` says; SparkError when it cannot run here, whatever the library threw."""
+        try:
+            return cls._load(plan, progress)
+        except (SparkError, MemoryError) as error:
+            raise error if isinstance(error, SparkError) else _out_of_memory(plan) from error
+        except Exception as error:
+            raise _unreadable(plan, error) from error
+
+    @classmethod
+    def _load(cls, plan: LoadPlan, progress: Progress) -> Self:
+        backend = registry.find(plan.format)
+        progress(LoadStep(0.0, "reading the tokenizer"))
+        vocabulary = backend.vocabulary(plan)
+        template = plan.template or vocabulary.template
+        prompts = PromptEncoder(vocabulary, ChatTemplate(template) if template else None, forced=bool(plan.template))
+        decoder = backend.decoder()
+        for step in decoder.load(plan):
+            progress(step)
+        return cls(decoder, vocabulary, prompts)
+
+
+def _out_of_memory(plan: LoadPlan) -> SparkError:
+    return SparkError(
+        "out_of_memory",
+        "Not enough memory",
+        f"{plan.variant} needs more memory than is free.",
+        "Close other programs, choose a smaller model, or load it with a smaller context.",
+    )
+
+
+def _unreadable(plan: LoadPlan, error: Exception) -> SparkError:
+    return SparkError(
+        "load_failed",
+        "The model could not be loaded",
+        f"{plan.variant} ({plan.path}): {type(error).__name__}: {str(error)[:800]}",
+        "Check that its files are complete; downloading the model again often helps.",
+    )

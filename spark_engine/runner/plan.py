@@ -1,0 +1,48 @@
+"""Plans one step: which sequences decode, and how the prefill tokens are shared. Pure; knows no model."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from spark_engine.runner.sequence import Sequence
+
+MIN_CHUNK = 16
+
+
+class Chunk(NamedTuple):
+    """The next `length` uncomputed tokens of a sequence."""
+
+    sequence: Sequence
+    length: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing of the sequence remains uncomputed afterwards: logits are wanted."""
+        return self.length == self.sequence.remaining
+
+
+def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:
+    """One token for every decoding sequence, then prefill chunks of at most `prefill_budget` tokens together.
+
+    Prompts share the budget evenly; what short ones leave goes to the longer ones. When there are more prompts
+    than the budget has chunks worth computing, those that waited longest go first.
+    """
+    decoding, prefilling = [], []
+    for sequence in running:
+        (decoding if sequence.is_decoding else prefilling).append(sequence)
+    chunks = [Chunk(sequence, 1) for sequence in decoding]
+    if prefilling:
+        prefilling.sort(key=lambda sequence: sequence.served_at)
+        served = prefilling[: max(1, prefill_budget // MIN_CHUNK)]
+        lengths = fair_shares([sequence.remaining for sequence in served], prefill_budget)
+        chunks += [Chunk(sequence, length) for sequence, length in zip(served, lengths, strict=True) if length]
+    return chunks
+
+
+def fair_shares(wanted: list[int], budget: int) -> list[int]:
+    """Max-min fair shares: nobody gets more than wanted, and the rest is spread evenly over those who want more."""
+    shares = [0] * len(wanted)
+    left = budget
+    for rank, index in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+        shares[index] = min(wanted[index], -(-left // (len(wanted) - rank)))
+        left -= shares[index]
+    return shares

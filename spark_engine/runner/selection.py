@@ -1,0 +1,59 @@
+"""Draws a token from logits: temperature, top_k, min_p, top_p. Selects partially instead of sorting everything."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_engine.backends.base import Logits
+from spark_engine.types.generation import SamplingOptions
+
+Ids = NDArray[np.int64]
+_FLOORS = (1e-2, 1e-4, 0.0)
+
+
+def choose(logits: Logits, peak: float, options: SamplingOptions, uniform: float) -> int:
+    """The token that `uniform` (0 ≤ u < 1) picks. `peak` is the largest logit, and finite."""
+    ids = most_likely(logits, options.top_k) if 0 < options.top_k < len(logits) else None
+    weights = _weights(logits if ids is None else logits[ids], peak, options.temperature)
+    if options.min_p > 0.0:
+        kept = np.flatnonzero(weights >= min(options.min_p, 1.0))
+        ids, weights = _of(ids, kept), weights[kept]
+    if options.top_p < 1.0:
+        kept = nucleus(weights, options.top_p)
+        ids, weights = _of(ids, kept), weights[kept]
+    place = _pick(weights, uniform)
+    return place if ids is None else int(ids[place])
+
+
+def most_likely(logits: Logits, count: int) -> Ids:
+    """The ids of the `count` largest logits, in order of id; all that tie with the last one come along."""
+    border = np.partition(logits, len(logits) - count)[len(logits) - count]
+    return np.flatnonzero(logits >= border)
+
+
+def nucleus(weights: Logits, share: float) -> Ids:
+    """The fewest places, heaviest first, whose weights sum to at least `share` of all. Never empty."""
+    goal = share * float(weights.sum(dtype=np.float64))
+    top = float(weights.max())
+    for floor in _FLOORS:
+        places = np.flatnonzero(weights >= top * floor)
+        if floor == 0.0 or float(weights[places].sum(dtype=np.float64)) >= goal:
+            break
+    heaviest = places[np.argsort(-weights[places], kind="stable")]
+    sums = np.cumsum(weights[heaviest], dtype=np.float64)
+    return heaviest[: int(np.searchsorted(sums, goal)) + 1]
+
+
+def _weights(logits: Logits, peak: float, temperature: float) -> Logits:
+    with np.errstate(over="ignore"):
+        scaled: Logits = (logits - np.float32(peak)) / np.float32(temperature)
+    return np.exp(scaled, out=scaled)
+
+
+def _pick(weights: Logits, uniform: float) -> int:
+    sums = np.cumsum(weights, dtype=np.float64)
+    place = int(np.searchsorted(sums, uniform * sums[-1], side="right"))
+    return min(place, len(weights) - 1)
+
+
+def _of(ids: Ids | None, kept: Ids) -> Ids:
+    return kept if ids is None else ids[kept]

@@ -1,0 +1,97 @@
+"""A sequence: one generation in the runner, from its prompt to its last token."""
+
+from time import perf_counter
+
+from spark_engine.protocol.messages import SequenceFinished
+from spark_engine.runner.answer import Answer
+from spark_engine.runner.sampler import Sampler
+from spark_engine.types.generation import FinishReason, GenerationRequest
+
+
+class Times:
+    """When a sequence passed its stations, in seconds of the monotonic clock; 0 means not yet."""
+
+    def __init__(self) -> None:
+        self.submitted = perf_counter()
+        self.prefill = self.first_token = self.last_token = 0.0
+
+    @property
+    def queue_ms(self) -> float:
+        """From Submit to the first prefill step, or to now when there was none."""
+        return ((self.prefill or perf_counter()) - self.submitted) * 1000
+
+    @property
+    def prefill_ms(self) -> float:
+        """From the first prefill step to the first token."""
+        return max(0.0, self.first_token - self.prefill) * 1000
+
+    @property
+    def decode_ms(self) -> float:
+        """From the first token to the last."""
+        return (self.last_token - self.first_token) * 1000
+
+
+class Sequence:
+    """One generation. `tokens` is prompt and answer together, `computed` how many of them its slot holds."""
+
+    def __init__(
+        self,
+        request: GenerationRequest,
+        prompt: list[int],
+        *,
+        limit: int,
+        sampler: Sampler,
+        answer: Answer,
+    ) -> None:
+        self.id, self.priority = request.id, request.priority
+        self.stop, self.logprobs = request.stop, request.sampling.logprobs
+        self.tokens, self.prompt_length, self.limit = prompt, len(prompt), limit
+        self.sampler, self.answer = sampler, answer
+        self.computed = 0
+        self.slot = -1
+        self.served_at = 0
+        self.times = Times()
+
+    @property
+    def is_decoding(self) -> bool:
+        """Whether the answer has begun: each step computes one token."""
+        return len(self.tokens) > self.prompt_length
+
+    @property
+    def remaining(self) -> int:
+        """Tokens that are known but not yet computed."""
+        return len(self.tokens) - self.computed
+
+    @property
+    def answer_length(self) -> int:
+        """Tokens of the answer so far, the one that ended it included."""
+        return len(self.tokens) - self.prompt_length
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the answer may not grow further."""
+        return len(self.tokens) >= self.limit
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether stop strings count yet."""
+        return self.answer_length >= self.stop.min_tokens
+
+    def begin_chunk(self, step: int, now: float) -> None:
+        """Note that a step computes some of its tokens."""
+        self.served_at = step
+        if not self.times.prefill:
+            self.times.prefill = now
+
+    def append(self, token: int) -> None:
+        """Add a token of the answer."""
+        self.tokens.append(token)
+        self.times.last_token = perf_counter()
+        if not self.times.first_token:
+            self.times.first_token = self.times.last_token
+
+    def finished(self, reason: FinishReason) -> SequenceFinished:
+        """The event that tells the end."""
+        t = self.times
+        lengths = (self.prompt_length, self.answer_length, 0)
+        return SequenceFinished(self.id, reason, *lengths, t.queue_ms, t.prefill_ms, t.decode_ms)

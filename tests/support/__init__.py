@@ -1,0 +1,1 @@
+"""What several tests share: fixtures, real engines, and the guard on logs."""

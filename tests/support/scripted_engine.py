@@ -1,0 +1,214 @@
+"""An engine for what the real one cannot be made to do on time: crashes, silence, floods; and a server in front.
+
+State, watchers, mailboxes and streams are the real ones; only what a model says follows a script.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from msgspec import Struct
+
+from spark_engine.api.access import Services
+from spark_engine.api.app import build_app, guard_for
+from spark_engine.api.listener import Listener
+from spark_engine.api.ports import bind_port
+from spark_engine.config.load import Config, Resolved
+from spark_engine.config.schema import SETTINGS, SettingValue
+from spark_engine.engine.bus import Bus, BusWatcher
+from spark_engine.engine.health import report
+from spark_engine.engine.interface import InferenceEngine
+from spark_engine.engine.placement import find
+from spark_engine.engine.stream import LocalStream, Mailbox
+from spark_engine.errors import NotFound
+from spark_engine.tasks import cancel_and_wait, create_task
+from spark_engine.types.components import ComponentEntry, Missing
+from spark_engine.types.generation import (
+    Delta,
+    Failed,
+    Finished,
+    FinishReason,
+    GenerationRequest,
+    Served,
+    Started,
+    Timings,
+    Usage,
+)
+from spark_engine.types.health import HealthReport, Problem
+from spark_engine.types.models import ModelEntry, Ready, Unloaded, Unloading, VariantEntry, VariantStatus
+from spark_engine.types.state import (
+    DefaultModelChanged,
+    EngineInfo,
+    EngineState,
+    ModelsListed,
+    PhaseChanged,
+    ProblemRaised,
+    VariantChanged,
+)
+
+VARIANT = "actor:plain"
+SERVED = Served(VARIANT, "Stage")
+Script = Callable[[GenerationRequest], AsyncIterator[Delta | Finished | Failed]]
+
+
+def finished(reason: FinishReason = "stop", tokens: int = 2) -> Finished:
+    """An ordinary end."""
+    return Finished(reason, Usage(3, tokens, 1), Timings(prefill_ms=1.5), SERVED)
+
+
+async def says_hello(request: GenerationRequest) -> AsyncIterator[Delta | Finished | Failed]:
+    """Two pieces and a stop."""
+    yield Delta("Hello", (1,))
+    yield Delta(" there", (2,))
+    yield finished()
+
+
+class ScriptedEngine:
+    """Satisfies `InferenceEngine`; `script` says what every generation gives, `before` what `submit` waits for."""
+
+    def __init__(self, script: Script = says_hello, before: Callable[[], Any] | None = None) -> None:
+        info = EngineInfo("0", os.getpid(), time.time(), "http://127.0.0.1:0", "")
+        ready = Ready("Stage", 4096, 8, 1, 1.0, os.getpid())
+        variants = (VariantEntry(VARIANT, "echo", "none", 1, ready, "echo"),)
+        model = ModelEntry("actor", "Actor", "echo", "MIT", "Follows a script.", 1, 4096, variants)
+        self.bus = Bus(EngineState(info))
+        self.bus.publish(ModelsListed({"actor": model}))
+        self.bus.publish(DefaultModelChanged(VARIANT))
+        self.bus.publish(PhaseChanged("ready"))
+        self.requests: list[GenerationRequest] = []
+        self.cancelled: list[str] = []
+        self.withdrawn: list[str] = []
+        self.commands: list[tuple[str, str]] = []
+        self._script, self._before = script, before
+        self._feeders: list[asyncio.Task[None]] = []
+
+    @property
+    def state(self) -> EngineState:
+        return self.bus.state
+
+    def watch(self) -> BusWatcher:
+        return self.bus.watch()
+
+    def resolve(self, model: str) -> ModelEntry:
+        return self.state.models[find(self.state.models, model, self.state.default_model).id.partition(":")[0]]
+
+    async def submit(self, request: GenerationRequest) -> LocalStream:
+        self.requests.append(request)
+        if self._before is not None:
+            try:
+                await self._before()
+            except asyncio.CancelledError:
+                self.withdrawn.append(request.id)
+                raise
+        mailbox = Mailbox()
+        feeder = create_task(self._feed(request, mailbox), name="script")
+        self._feeders.append(feeder)
+
+        def cancel() -> None:
+            self.cancelled.append(request.id)
+            feeder.cancel()
+
+        return LocalStream(Started(SERVED, 3), mailbox, cancel)
+
+    async def _feed(self, request: GenerationRequest, mailbox: Mailbox) -> None:
+        async for event in self._script(request):
+            mailbox.put(event)
+
+    def load(self, model: str) -> str:
+        return self._command("load", model, Unloaded())
+
+    def unload(self, model: str) -> str:
+        return self._command("unload", model, Unloading())
+
+    def _command(self, word: str, model: str, status: VariantStatus) -> str:
+        variant = find(self.state.models, model, self.state.default_model).id
+        self.commands.append((word, variant))
+        self.bus.publish(VariantChanged(variant, status))
+        return variant
+
+    def rescan(self) -> None:
+        self.commands.append(("scan", ""))
+
+    def cancel(self, request_id: str) -> None:
+        if request_id not in [r.id for r in self.requests]:
+            raise NotFound("request_not_found", "No such request", "It is not running.")
+        self.commands.append(("cancel", request_id))
+
+    def install_component(self, component: str) -> None:
+        self._component("install", component)
+
+    def remove_component(self, component: str) -> None:
+        self._component("remove", component)
+
+    def cancel_component(self, component: str) -> None:
+        self._component("cancel", component)
+
+    def _component(self, word: str, component: str) -> None:
+        if component != "gguf":
+            raise NotFound("component_not_found", "No such component", "There is none of this name.")
+        self.commands.append((word, component))
+
+    @property
+    def component(self) -> ComponentEntry:
+        return ComponentEntry("gguf", "GGUF", ("gguf",), True, 1, Missing())
+
+    def health(self) -> HealthReport:
+        return report(self.state)
+
+    def raise_problem(self, problem: Problem) -> None:
+        self.bus.publish(ProblemRaised(problem))
+
+    def prometheus(self) -> bytes:
+        return b"# HELP spark_up Whether Spark runs.\n# TYPE spark_up gauge\nspark_up 1.0\n"
+
+    async def start(self) -> None:
+        return
+
+    async def stop(self) -> None:
+        self.bus.publish(PhaseChanged("stopping"))
+        await cancel_and_wait(*self._feeders)
+
+
+class Api(Struct):
+    """A served application. `socket` stands for the owner's: a port whose connections are trusted."""
+
+    engine: InferenceEngine
+    port: int
+    token: str
+    listener: Listener
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def owner(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+def config_with(**values: SettingValue) -> Config:
+    """Every setting at its default but these, as `server_max_body_mb=1`."""
+    given = {key.replace("_", ".", 1): value for key, value in values.items()}
+    return Config({s.key: Resolved(given.get(s.key, s.default), "default") for s in SETTINGS})
+
+
+@asynccontextmanager
+async def serving(
+    engine: InferenceEngine | None = None, config: Config | None = None, head_timeout_s: float = 30
+) -> AsyncGenerator[Api, None]:
+    """Serve an engine over real HTTP on a free loopback port, in this event loop."""
+    engine, config = engine or ScriptedEngine(), config or config_with()
+    sock = bind_port(0)
+    port = sock.getsockname()[1]
+    token = "owner-token-of-this-test"
+    app = build_app(Services(engine, config, token))
+    listener = Listener(guard_for(app, config, port), sock, head_timeout_s)
+    await listener.start()
+    try:
+        yield Api(engine, port, token, listener)
+    finally:
+        await engine.stop()
+        await listener.end(0.5)
