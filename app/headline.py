@@ -83,9 +83,11 @@ def display_name(state: EngineState, id: str) -> str:
 
 
 def variant_words(variant: VariantEntry) -> str:
-    """Format and quantization: `ONNX · int4`."""
+    """Format, quantization, and what else the id says: `ONNX · int4 · CPU`."""
     names = {"onnx": "ONNX", "gguf": "GGUF", "safetensors": "SafeTensors", "pytorch": "PyTorch", "echo": "Echo"}
-    return " · ".join(part for part in (names[variant.format], variant.quantization) if part)
+    told = {variant.format, *variant.quantization.lower().split("-")}
+    more = [word.upper() for word in variant.id.partition(":")[2].split("-") if word not in told]
+    return " · ".join(part for part in (names[variant.format], variant.quantization, *more) if part)
 
 
 def loadable(state: EngineState) -> VariantEntry | None:

@@ -58,12 +58,12 @@ def _buttons(t: Theme) -> str:
     QPushButton[look="plain"] {{ background: transparent; color: {t.text[1]}; padding: 5px 8px; }}
     QPushButton[look="plain"]:hover {{ background: {t.surface[2]}; color: {t.text[0]}; }}
     QPushButton[look="plain"]:focus {{ {focus} }}
-    QPushButton[look="rail"] {{
+    QPushButton[look="entry"] {{
         background: transparent; color: {t.text[1]}; text-align: left; padding: 7px 10px; border-radius: {RADIUS_CONTROL}px;
     }}
-    QPushButton[look="rail"]:hover {{ background: {t.surface[2]}; color: {t.text[0]}; }}
-    QPushButton[look="rail"]:checked {{ background: {t.surface[2]}; color: {t.text[0]}; font-weight: 600; }}
-    QPushButton[look="rail"]:focus {{ {focus} }}
+    QPushButton[look="entry"]:hover {{ background: {t.surface[2]}; color: {t.text[0]}; }}
+    QPushButton[look="entry"]:checked {{ background: {t.surface[2]}; color: {t.text[0]}; font-weight: 600; }}
+    QPushButton[look="entry"]:focus {{ {focus} }}
     """
 
 
@@ -74,15 +74,16 @@ def _fields(t: Theme) -> str:
     }}
     QFrame[look="composer"][active="true"] {{ border: 1px solid {t.info}; }}
     QPlainTextEdit {{ background: transparent; border: 0; color: {t.text[0]}; selection-background-color: {t.info}; }}
-    QTextBrowser {{ background: transparent; border: 2px solid transparent; border-radius: 4px; color: {t.text[0]}; }}
-    QTextBrowser:focus {{ border: 2px solid {t.surface[3]}; }}
+    QTextBrowser {{ background: transparent; border: 1px solid transparent; border-radius: 4px; color: {t.text[0]}; }}
+    QTextBrowser:focus {{ border: 1px solid {t.surface[3]}; }}
     QComboBox {{
         background: {t.surface[2]}; color: {t.text[0]}; border: 2px solid transparent;
         border-radius: {RADIUS_CONTROL}px; padding: 4px 8px; min-height: 20px;
     }}
     QComboBox:hover {{ background: {t.surface[3]}; }}
     QComboBox:focus {{ border: 2px solid {t.info}; }}
-    QComboBox::drop-down {{ border: 0; width: 20px; }}
+    QComboBox::drop-down {{ border: 0; width: 24px; }}
+    QComboBox::down-arrow {{ image: none; }}
     QComboBox QAbstractItemView {{
         background: {t.surface[1]}; color: {t.text[0]}; border: 1px solid {t.surface[3]}; padding: 4px; outline: 0;
         selection-background-color: {t.surface[2]}; selection-color: {t.text[0]};

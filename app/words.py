@@ -1,5 +1,8 @@
 """Numbers as people say them: sizes, durations, speeds, counts."""
 
+import re
+
+_TICKS = re.compile(r"`([^`]+)`")
 _UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -37,6 +40,11 @@ def duration(milliseconds: float) -> str:
 def speed(tokens_per_second: float) -> str:
     """Generation speed: `8.4 tok/s`, `120 tok/s`."""
     return f"{tokens_per_second:.1f} tok/s" if tokens_per_second < 99.95 else f"{tokens_per_second:.0f} tok/s"
+
+
+def plain(text: str) -> str:
+    """Text without Markdown's backticks: what stood between them stands between quotation marks."""
+    return _TICKS.sub(r"“\1”", text)
 
 
 def counted(count: int, one: str, many: str) -> str:

@@ -6,7 +6,9 @@ import runpy
 import sys
 from collections.abc import Mapping, Sequence
 
-GUI_REMEDY = "Install it with `python3 installer/bootstrap.py run`, or use Spark without a window: `spark serve`."
+GUI_REMEDY = (
+    "Install it with `python3 installer/bootstrap.py run`, or use Spark without a window: `spark serve`."
+)
 DISPLAY_REMEDY = "Start Spark on a desktop, or without a window: `spark serve`."
 
 

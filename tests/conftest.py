@@ -1,4 +1,4 @@
-"""What every test stands on: its own base directory, free ports, Qt without a screen, silent telemetry, guarded logs."""
+"""What every test stands on: its own base directory, free ports, Qt without a screen, guarded logs."""
 
 import importlib.metadata
 import os

@@ -1,7 +1,7 @@
 """Chat: ask a local model, watch the answer being written, stop it, repeat it, copy it."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QSizePolicy, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from app.conversation import Conversation, Turn, figures
 from app.dashboard.context import Context
@@ -11,12 +11,14 @@ from app.repaint import Repaint
 from app.tokens import GRID
 from app.widgets.button import Button
 from app.widgets.card import row
+from app.widgets.choice import Choice
 from app.widgets.composer import Composer
 from app.widgets.empty_state import EmptyState
 from app.widgets.message import Answer, Question
 from app.widgets.tab_order import follow_reading_order
 from app.widgets.text import label
 from app.widgets.transcript import WIDEST, Transcript
+from app.words import plain
 from spark_engine.types.ids import AUTO
 from spark_engine.types.models import Loading, ModelEntry, VariantEntry, is_installed
 from spark_engine.types.state import EngineState
@@ -31,7 +33,7 @@ class ChatPage(Page):
         self.conversation: Conversation = context.conversation
         self.transcript, self.welcome = Transcript(), EmptyState()
         self.composer = Composer("Message", "Ask something. Enter sends, Shift+Enter starts a new line")
-        self.picker = QComboBox()
+        self.picker = Choice("Model that answers")
         self.new_chat = Button("New chat", "note-pencil", name="New chat (Ctrl+N)")
         self.to_end = Button("Newest", "arrow-down", name="Go to the newest text")
         self._growing: tuple[Turn, Answer] | None = None
@@ -41,8 +43,6 @@ class ChatPage(Page):
         self._draw_models()
 
     def _arrange(self) -> None:
-        self.picker.setAccessibleName("Model that answers")
-        self.picker.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.picker.setMaximumWidth(360)
         self.to_end.hide()
         self.welcome.show_words("chat-circle-text", "Ask anything", "The model runs on this machine; nothing you write leaves it.")
@@ -147,7 +147,7 @@ class ChatPage(Page):
         self._growing = None
         answer.show_markdown(turn.answer)
         if turn.trouble is not None:
-            answer.fail(turn.trouble.title, turn.trouble.message, turn.trouble.remedy)
+            answer.fail(turn.trouble.title, plain(turn.trouble.message), plain(turn.trouble.remedy))
         else:
             answer.finish(figures(turn, self._who(turn)), can_repeat=True)
         self.composer.show_busy(False)

@@ -74,7 +74,7 @@ class HomePage(CardPage):
         self.open_chat = self.chat_step.add(Button("Open chat", look="primary"))
         models = StepRow("cube", "Choose a model", "See what is on this machine, load it or free its memory.")
         self.open_models = models.add(Button("Open models"))
-        connect = StepRow("plugs", "Connect an app", "Any app that speaks OpenAI's API can use this address:")
+        connect = StepRow("link-simple", "Connect an app", "Any app that speaks OpenAI's API can use this address:")
         connect.add_line(row(self.address, self.copy_address, None, spacing=4))
         self.copy_curl = connect.add(Button("Copy curl", name="Copy an example for curl"))
         self.copy_python = connect.add(Button("Copy Python", name="Copy an example for Python"))
@@ -104,10 +104,15 @@ class HomePage(CardPage):
         now = headline(self._store.link, self._store.state)
         self.title.setText(_title(now))
         show_text(self.line, now.line)
+        self._emphasise_chat(now.mood in ("ready", "busy"))
         self.start.setVisible(isinstance(self._store.link, (Stopped, Refused)))
         self.start.say("Try again" if isinstance(self._store.link, Refused) else "Start engine")
         self._draw_facts(self._store.live)
         self._draw_address(self._store.state)
+
+    def _emphasise_chat(self, wanted: bool) -> None:
+        """The first step is the primary action only while it would work."""
+        self.open_chat.wear("primary" if wanted else "")
 
     def _draw_facts(self, state: EngineState | None) -> None:
         served = served_now(state)

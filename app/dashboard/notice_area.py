@@ -7,6 +7,7 @@ from app.notices import Notice, NoticeBoard
 from app.tokens import GRID
 from app.widgets.notice_bar import NoticeBar
 from app.widgets.text import label
+from app.words import plain
 
 SHOWN = 2
 
@@ -48,7 +49,8 @@ class NoticeArea(QWidget):
 
     def _bar(self, notice: Notice) -> NoticeBar:
         word = notice.action.word if notice.action else ""
-        bar = NoticeBar(notice.tone, notice.title, notice.text, notice.remedy, action=word, details=bool(notice.details))
+        text, remedy = plain(notice.text), plain(notice.remedy)
+        bar = NoticeBar(notice.tone, notice.title, text, remedy, action=word, details=bool(notice.details))
         bar.dismissed.connect(lambda: self._board.withdraw(notice.id))
         bar.copied.connect(lambda: self._actions.copy(notice.as_text(), "The details"))
         bar.acted.connect(lambda: self._act(notice))

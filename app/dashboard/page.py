@@ -7,6 +7,7 @@ from app.link import Lost, Refused, Stopped
 from app.store import Store
 from app.tokens import GRID
 from app.widgets.empty_state import EmptyState
+from app.words import plain
 
 WIDEST = 920
 
@@ -52,7 +53,7 @@ class CardPage(Page):
         """There is no state to show: waiting for the engine, or why there is none."""
         match store.link:
             case Refused(title=title, message=message, remedy=remedy):
-                self.show_empty("warning-circle", title, f"{message}\n{remedy}".strip(), "Try again")
+                self.show_empty("warning-circle", title, plain(f"{message}\n{remedy}".strip()), "Try again")
             case Stopped():
                 self.show_empty("power", "The engine is stopped", "Start it to see and load models.", "Start engine")
             case Lost():

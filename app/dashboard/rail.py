@@ -1,6 +1,6 @@
 """The rail at the left: Spark's mark and one entry per page; it folds to icons where the window is narrow."""
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.dashboard.pages import PAGES
@@ -20,7 +20,7 @@ class Rail(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("look", "rail")
-        self.setAutoFillBackground(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._word = label("Spark", "lead")
         self._group = QButtonGroup(self)
         self.buttons = {page.id: self._entry(page.id, page.word, page.glyph, at) for at, page in enumerate(PAGES)}
@@ -45,7 +45,7 @@ class Rail(QWidget):
         return line
 
     def _entry(self, id: str, word: str, glyph: str, at: int) -> Button:
-        button = Button(f"  {word}", glyph, "rail", name=word)
+        button = Button(f"  {word}", glyph, "entry", name=word)
         button.setIconSize(QSize(ICON_BODY, ICON_BODY))
         button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
         button.setCheckable(True)

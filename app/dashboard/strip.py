@@ -16,7 +16,7 @@ from spark_engine.types.models import is_moving
 from spark_engine.types.state import EngineState, find_variant
 
 HEIGHT = 56
-SHAPES: dict[Mood, Shape] = {"starting": "half", "ready": "disc", "busy": "rays", "problem": "cross", "stopped": "dash"}
+SHAPES: dict[Mood, Shape] = {"starting": "half", "ready": "disc", "busy": "target", "problem": "cross", "stopped": "dash"}
 
 
 class Strip(QWidget):

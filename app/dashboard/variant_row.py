@@ -12,7 +12,7 @@ from app.widgets.card import row
 from app.widgets.chip import Chip, Shape
 from app.widgets.progress_row import ProgressRow
 from app.widgets.text import label, show_text
-from app.words import duration, size, tokens
+from app.words import duration, plain, size, tokens
 from spark_engine.types.components import Broken, ComponentEntry, Installing, Removing
 from spark_engine.types.models import (
     Loading,
@@ -115,8 +115,8 @@ class VariantRow(QWidget):
         failed = status if isinstance(status, LoadFailed) else broken
         self._evidence = _evidence(failed or status)
         self.copy_details.setVisible(bool(self._evidence))
-        show_text(self._detail, f"{failed.title}. {failed.message}" if failed else _detail(status, component))
-        show_text(self._remedy, failed.remedy if failed else "")
+        show_text(self._detail, plain(f"{failed.title}. {failed.message}") if failed else _detail(status, component))
+        show_text(self._remedy, plain(failed.remedy) if failed else "")
 
     def _show_progress(self, status: VariantStatus, component: ComponentEntry | None) -> None:
         installing = component.status if component and isinstance(component.status, Installing) else None

@@ -9,13 +9,14 @@ from app.tokens import ICON_SMALL, Theme
 
 
 class Button(QPushButton):
-    """A button that says what it does. `look`: `primary`, `plain`, `rail` or none; a `glyph` alone needs a `name`."""
+    """A button that says what it does. `look`: `primary`, `plain`, `entry` or none; a `glyph` alone needs a `name`."""
 
     def __init__(
         self, text: str = "", glyph: str = "", look: str = "", *, name: str = "", parent: QWidget | None = None
     ) -> None:
-        super().__init__(text, parent)
+        super().__init__(parent)
         self._glyph = glyph
+        self._put(text)
         self.setProperty("look", look)
         self.setAccessibleName(name or text)
         self.setIconSize(QSize(ICON_SMALL, ICON_SMALL))
@@ -28,9 +29,16 @@ class Button(QPushButton):
 
     def say(self, text: str, name: str = "") -> None:
         """Change its word; `name` where the word alone would not tell a listener which one it is."""
-        if self.text() != text:
-            self.setText(text)
+        self._put(text)
         self.setAccessibleName(name or text)
+
+    def wear(self, look: str) -> None:
+        """Change its look."""
+        if look != self.property("look"):
+            self.setProperty("look", look)
+            self.style().unpolish(self)
+            self.style().polish(self)
+            self._draw_icon()
 
     def show_glyph(self, glyph: str) -> None:
         """Change its icon."""
@@ -42,6 +50,12 @@ class Button(QPushButton):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._draw_icon()
+
+    def _put(self, text: str) -> None:
+        """Beside an icon the word stands a little apart."""
+        shown = f" {text}" if text and self._glyph else text
+        if self.text() != shown:
+            self.setText(shown)
 
     def _draw_icon(self) -> None:
         if self._glyph:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from app.theme import theme
 from app.tokens import GRID, mixed
 
-Shape = Literal["disc", "ring", "half", "rays", "triangle", "cross", "dash", "check"]
+Shape = Literal["disc", "ring", "half", "target", "triangle", "cross", "dash", "check"]
 MARK = 10.0
 
 
@@ -78,6 +78,10 @@ def draw_mark(painter: QPainter, box: QRectF, shape: Shape, colour: QColor) -> N
             painter.drawChord(inner, 90 * 16, 180 * 16)
         case "triangle":
             painter.drawPolygon(QPolygonF([QPointF(inner.center().x(), inner.top()), inner.bottomRight(), inner.bottomLeft()]))
+        case "target":
+            painter.drawEllipse(inner)
+            painter.setBrush(colour)
+            painter.drawEllipse(inner.center(), 0.6, 0.6)
         case _:
             painter.drawLines(_strokes(inner, shape))
 
@@ -91,8 +95,5 @@ def _strokes(box: QRectF, shape: Shape) -> list[QPointF]:
         case "check":
             low = QPointF(box.left() + 3, box.bottom() - 1)
             return [QPointF(box.left(), middle.y() + 1), low, low, QPointF(box.right(), box.top() + 1)]
-        case "rays":
-            across = [QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y())]
-            return [*across, QPointF(middle.x(), box.top()), QPointF(middle.x(), box.bottom())]
         case _:
             return [QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y())]

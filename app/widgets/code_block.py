@@ -41,8 +41,7 @@ class CodeBlock(QFrame):
         """The height it needs at this width (px)."""
         height = self._text.needed_height(width - 2 * GRID - 4)
         self._text.setFixedHeight(height)
-        margins = self.layout().contentsMargins()
-        return height + self._head.sizeHint().height() + margins.top() + margins.bottom()
+        return height + self._head.sizeHint().height() + 4 + GRID
 
 
 class _CodeText(QPlainTextEdit):

@@ -1,8 +1,6 @@
 """One message of a conversation: a question, an answer that may still grow, or what went wrong instead."""
 
-from typing import Literal, Protocol
-
-from PySide6.QtCore import QRect, Signal
+from PySide6.QtCore import QRect, Signal, SignalInstance
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from app.tokens import GRID
@@ -13,12 +11,8 @@ from app.widgets.markdown import Code, Prose, Segment, segments
 from app.widgets.prose import ProseView
 from app.widgets.text import label, show_text
 
-Speaker = Literal["question", "answer"]
 QUESTION_SHARE = 0.8
-
-
-class _Fitted(Protocol):
-    def fit(self, width: int) -> int: ...
+FOOT_INDENT = -8
 
 
 class Question(QFrame):
@@ -35,10 +29,10 @@ class Question(QFrame):
         """Arrange for this width; the height it needs (px)."""
         inner = min(self._text.natural_width(), round(width * QUESTION_SHARE) - 3 * GRID)
         height = self._text.fit(inner)
-        self._text.setGeometry(GRID + 4, GRID - 2, inner, height)
+        self._text.setGeometry(GRID + 4, GRID, inner, height)
         whole = inner + 2 * GRID + 8
-        self._bubble.setGeometry(width - whole, 0, whole, height + 2 * GRID - 4)
-        return height + 2 * GRID - 4
+        self._bubble.setGeometry(width - whole, 0, whole, height + GRID + 4)
+        return height + GRID + 4
 
 
 class Answer(QWidget):
@@ -129,7 +123,8 @@ class Answer(QWidget):
         for extra in (self._waiting, self._trouble, self._foot):
             if extra is not None and not extra.isHidden():
                 height = extra.heightForWidth(width) if extra.hasHeightForWidth() else extra.sizeHint().height()
-                extra.setGeometry(QRect(0, top, width, height))
+                indent = FOOT_INDENT if extra is self._foot else 2
+                extra.setGeometry(QRect(indent, top, width - indent, height))
                 top += height + GRID
         return max(top - GRID, 0)
 
@@ -156,7 +151,6 @@ class Answer(QWidget):
             part = ProseView("Answer", self)
             part.link_chosen.connect(self.link_chosen)
         part.show()
-        QWidget.setTabOrder(part, self.copy)
         return part
 
     def _drop(self, part: QWidget) -> None:
@@ -164,10 +158,10 @@ class Answer(QWidget):
         part.deleteLater()
 
 
-def _trouble(parent: QWidget, title: str, text: str, remedy: str, retry: Signal) -> Card:
-    card = Card(parent, look="inset", margin=GRID + 4)
+def _trouble(parent: QWidget, title: str, text: str, remedy: str, retry: SignalInstance) -> Card:
+    card = Card(parent)
     card.column.setSpacing(4)
-    for words, look in ((title, "bad"), (text, "quiet"), (remedy, "")):
+    for words, look in ((title, "bad"), (text, "quiet"), (remedy, "quiet")):
         line = label(look=look, wrap=True, selectable=True)
         show_text(line, words)
         card.column.addWidget(line)

@@ -60,7 +60,7 @@ class NoticeBar(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = theme()
         tone = colours.tone(self._tone)
-        painter.fillRect(self.rect(), QColor(mixed(tone, colours.surface[0], 0.10)))
+        painter.fillRect(self.rect(), QColor(mixed(tone, colours.surface[1], 0.09)))
         middle = self._title.geometry().center().y() + 1
         box = self.rect().toRectF()
         box.setRect(3 * GRID - 2, middle - MARK / 2, MARK, MARK)

@@ -1,12 +1,14 @@
 """Formatted text that can be selected and read out: Markdown without HTML, pictures or fetching of any kind."""
 
 from PySide6.QtCore import QEvent, Qt, QUrl, Signal
-from PySide6.QtGui import QTextBlockFormat, QTextCursor, QTextDocument, QTextOption
+from PySide6.QtGui import QBrush, QColor, QTextBlockFormat, QTextCursor, QTextDocument, QTextOption, QTextTable
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
 
+from app.theme import theme
 from app.tokens import SIZE_BODY, SIZE_LEAD
 
 LINE_HEIGHT = 140
+PARAGRAPH_GAP, ITEM_GAP, CELL_PADDING = 5, 1, 6
 _NO_HTML = QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.MarkdownFeature.MarkdownDialectGitHub
 
 
@@ -17,7 +19,7 @@ class ProseView(QTextBrowser):
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shown = ""
+        self._shown, self._formatted = "", False
         self.setAccessibleName(name)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
@@ -36,27 +38,28 @@ class ProseView(QTextBrowser):
     def show_markdown(self, text: str) -> None:
         """Show Markdown; what is selected stays so while the text only grows elsewhere."""
         if text != self._shown:
-            self._shown = text
+            self._shown, self._formatted = text, True
             self.document().setMarkdown(text, _NO_HTML)
             self._space_lines()
+            self._calm_tables()
 
     def show_plain(self, text: str) -> None:
         """Show text just as it was typed."""
         if text != self._shown:
-            self._shown = text
+            self._shown, self._formatted = text, False
             self.setPlainText(text)
             self._space_lines()
 
     def fit(self, width: int) -> int:
         """The height its text needs at this width (px)."""
-        frame = 2 * self.frameWidth() + 4
+        frame = 2 * self.frameWidth()
         self.document().setTextWidth(width - frame)
         return round(self.document().size().height() + 0.5) + frame
 
     def natural_width(self) -> int:
         """The width at which no line would be wrapped (px)."""
         self.document().setTextWidth(-1)
-        return round(self.document().idealWidth() + 1.5) + 2 * self.frameWidth() + 4
+        return round(self.document().idealWidth() + 1.5) + 2 * self.frameWidth()
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:
         """Nothing that an answer names is ever read from disk or network."""
@@ -72,13 +75,26 @@ class ProseView(QTextBrowser):
         while block.isValid():
             shape = QTextBlockFormat()
             shape.setLineHeight(LINE_HEIGHT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
-            shape.setTopMargin(min(block.blockFormat().topMargin(), 8))
-            shape.setBottomMargin(min(block.blockFormat().bottomMargin(), 8))
             cursor.setPosition(block.position())
+            apart = 0 if cursor.currentTable() or not self._formatted else ITEM_GAP if block.textList() else PARAGRAPH_GAP
+            shape.setTopMargin(apart)
+            shape.setBottomMargin(apart)
             cursor.mergeBlockFormat(shape)
             if block.blockFormat().headingLevel():
                 self._calm_heading(cursor)
             block = block.next()
+
+    def _calm_tables(self) -> None:
+        """Hairlines in place of Qt's heavy borders."""
+        for frame in self.document().rootFrame().childFrames():
+            if isinstance(frame, QTextTable):
+                shape = frame.format()
+                shape.setBorderCollapse(True)
+                shape.setBorder(1)
+                shape.setBorderBrush(QBrush(QColor(theme().surface[3])))
+                shape.setCellPadding(CELL_PADDING)
+                shape.setCellSpacing(0)
+                frame.setFormat(shape)
 
     def _calm_heading(self, cursor: QTextCursor) -> None:
         cursor.select(QTextCursor.SelectionType.BlockUnderCursor)

@@ -11,7 +11,7 @@ SAME_LINE = 12
 
 def focusable(root: QWidget) -> list[QWidget]:
     """Everything below `root` that Tab can reach when it is visible, in reading order."""
-    reachable = [w for w in root.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus and not w.focusProxy()]
+    reachable = [w for w in root.findChildren(QWidget) if _takes_tab(w) and w.window() is root.window()]
     return sorted(reachable, key=lambda w: _place(w, root))
 
 
@@ -19,6 +19,10 @@ def follow_reading_order(regions: Iterable[QWidget]) -> None:
     """Chain the regions' widgets one after the other."""
     for before, after in pairwise([w for region in regions for w in focusable(region)]):
         QWidget.setTabOrder(before, after)
+
+
+def _takes_tab(widget: QWidget) -> bool:
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.focusProxy() is None
 
 
 def _place(widget: QWidget, root: QWidget) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 
-from spark_engine.backends.base import Decoder, Logits, LoadStep, SlotInput
+from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.vocabulary import SpecialToken, Vocabulary
 from spark_engine.errors import InvalidRequest
 from spark_engine.protocol.messages import LoadPlan
@@ -31,7 +31,7 @@ class EchoVocabulary:
     size = SIZE
     special = _SPECIAL
     eos = frozenset({END})
-    prefix = ()
+    prefix: tuple[int, ...] = ()
     suffix = (ANSWER,)
     template = TEMPLATE
     variables: dict[str, str] = {}

@@ -14,7 +14,8 @@ import onnxruntime as ort
 import psutil
 from numpy.typing import NDArray
 
-from spark_engine.backends.base import Decoder, Logits, LoadStep, SlotInput
+from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.onnx_config import OnnxConfig, read_config, usable_context
 from spark_engine.backends.onnx_kv import KeyValueCache, Window
 from spark_engine.backends.onnx_run import Bindings, Ints
@@ -109,7 +110,9 @@ class OnnxDecoder:
     def _check(self, entry: SlotInput) -> None:
         held, end = self._cache.length(entry.slot), entry.position + len(entry.tokens)
         if entry.position != held or not held < end <= self.max_context:
-            raise ValueError(f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}")
+            raise ValueError(
+                f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
+            )
 
     def _decode(self, batch: list[SlotInput], results: dict[int, Logits]) -> None:
         """One token for each of several slots, in one run. Idle rows of the window compute something unused:
@@ -167,7 +170,7 @@ class OnnxDecoder:
 
 
 class DecodeArrays:
-    """What goes into a decode run and what comes out: `ids` [rows, 1], `mask` [rows, width], `logits` [rows, 1, vocab]."""
+    """A decode run's `ids` [rows, 1] and `mask` [rows, width] going in, its `logits` [rows, 1, vocab] coming out."""
 
     def __init__(self, rows: int, width: int, vocab_size: int, dtype: type[np.generic]) -> None:
         self.ids: Ints = np.zeros((rows, 1), np.int64)

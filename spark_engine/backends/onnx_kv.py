@@ -1,16 +1,17 @@
 """The key/value cache of an ONNX decoder: slots in rows of one buffer per tensor, growing and shrinking by need."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import DTypeLike, NDArray
 
 BLOCK = 256
 SHRINK_BELOW = 4
 
 
-class Window(NamedTuple):
+class Window(Struct, frozen=True):
     """Neighbouring rows, `first` to `first + count - 1`."""
 
     first: int
@@ -69,7 +70,9 @@ class KeyValueCache:
         """Make room for `positions` in every row that is taken."""
         rows = 1 + max(self._row_of.values(), default=-1)
         if rows > self.rows:
-            self._resize(min(self._slots, max(rows, 2 * self.rows)), max(self.capacity, self._rounded(positions)))
+            self._resize(
+                min(self._slots, max(rows, 2 * self.rows)), max(self.capacity, self._rounded(positions))
+            )
         if positions > self.capacity:
             self._resize(self.rows, self._rounded(max(positions, 2 * self.capacity)))
 

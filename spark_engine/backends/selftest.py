@@ -1,7 +1,8 @@
 """Lets the bundled spark-nano run with one backend component, in a process of its own that may crash.
 
 `python -m spark_engine.backends.selftest gguf` prints one line of JSON with the library's version, what it was
-built for and the tokens generated, and ends with 0; anything else means that the component does not work here.
+built for and the tokens generated, and ends with 0; 3 means that there is no model to test with, anything else
+that the component does not work here.
 """
 
 import argparse
@@ -27,6 +28,7 @@ PROMPT = "<|user|>who are you<|end|><|assistant|>"
 KNOWN_ANSWER = "I am spark-nano, Spark's small built-in guide."
 LEAST_SCORE = -1.5
 GREEDY_TOKENS = 8
+NO_MODEL = 3  # exit status
 
 
 class SelfTest(Struct, frozen=True):
@@ -48,10 +50,14 @@ def main() -> int:
     parser.add_argument("component", choices=sorted(OPENERS))
     parser.add_argument("--model", type=Path, help="another model than the bundled one")
     chosen = parser.parse_args()
+    model = chosen.model or resources() / BUNDLED[chosen.component]
+    if not model.exists():
+        print(f"{model} is not there.", file=sys.stderr)
+        return NO_MODEL
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_OFFLINE"] = "1"
     with open(_take_stdout(), "w", encoding="utf-8") as answer:
-        result = test(OPENERS[chosen.component](chosen.model or resources() / BUNDLED[chosen.component]))
+        result = test(OPENERS[chosen.component](model))
         answer.write("\n" + msgspec.json.encode(result).decode() + "\n")
     return 0
 

@@ -16,22 +16,47 @@ class SpecialToken(Struct, frozen=True):
 
 
 class Vocabulary(Protocol):
-    """The tokens of one model. `size` counts ids; `special` is keyed by the token's text.
+    """The tokens of one model."""
 
-    `eos` ends an answer; `prefix` goes before raw text (a model's
-    begin-of-text token) and `suffix` after it (usually none);
-    `template` is the model's own Jinja chat template (empty: it has none), `variables` what it may read besides.
-    `leading_space` says that the first token of an answer carries a space nobody means.
-    """
+    @property
+    def size(self) -> int:
+        """How many ids there are."""
+        ...
 
-    size: int
-    special: Mapping[str, SpecialToken]
-    eos: frozenset[int]
-    prefix: tuple[int, ...]
-    suffix: tuple[int, ...]
-    template: str
-    variables: Mapping[str, str]
-    leading_space: bool
+    @property
+    def special(self) -> Mapping[str, SpecialToken]:
+        """The special tokens by their text."""
+        ...
+
+    @property
+    def eos(self) -> frozenset[int]:
+        """The ids that end an answer."""
+        ...
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """What goes before raw text: a model's begin-of-text token, or nothing."""
+        ...
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """What goes after raw text; usually nothing."""
+        ...
+
+    @property
+    def template(self) -> str:
+        """The model's own Jinja chat template; empty when it has none."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What the template may read besides the conversation (`bos_token`, …)."""
+        ...
+
+    @property
+    def leading_space(self) -> bool:
+        """Whether the first token of an answer carries a space nobody means."""
+        ...
 
     def encode(self, text: str) -> list[int]:
         """Tokens of plain text. Never a special token, whatever the text says."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from spark_engine.client.watching import states as client_states
 from spark_engine.errors import Conflict, NotFound, SparkError, Unavailable
 from spark_engine.types.components import Broken, ComponentEntry, Installing, Missing, Removing, Verified
 from spark_engine.types.models import (
@@ -15,7 +16,7 @@ from spark_engine.types.models import (
     is_moving,
     is_ready,
 )
-from spark_engine.types.state import EngineState, StateSnapshot, apply_event, find_variant
+from spark_engine.types.state import EngineState, find_variant
 
 if TYPE_CHECKING:
     from spark_engine.client.http import SparkClient
@@ -24,16 +25,10 @@ States = AsyncGenerator[EngineState, None]
 
 
 async def states(client: "SparkClient") -> States:
-    """The engine's state after every event; SparkError when the connection ends."""
-    state: EngineState | None = None
-    async with aclosing(client.events()) as events:
-        async for event in events:
-            if isinstance(event, StateSnapshot):
-                state = event.state
-            elif state is not None:
-                state = apply_event(state, event)
-            if state is not None:
-                yield state
+    """The engine's state after every event; SparkError when the engine ends."""
+    async with aclosing(client_states(client.events)) as changes:
+        async for state in changes:
+            yield state
     raise Unavailable(
         "engine_stopped", "Spark stopped meanwhile", "The engine ended while this command waited for it."
     )
@@ -71,10 +66,7 @@ async def installed(client: "SparkClient", id: str, show: Callable[[Installing],
         await anext(changes)
         await client.install_component(id)
         entry = await _rested(changes, id, show)
-    if isinstance(entry.status, Broken):
-        raise Unavailable(
-            entry.status.code, entry.status.title, entry.status.message, entry.status.remedy
-        )
+    _refuse_broken(entry)
     if not isinstance(entry.status, Verified):
         raise Conflict("installation_cancelled", "The installation was cancelled", "Nothing was changed.")
     return entry
@@ -86,10 +78,7 @@ async def removed(client: "SparkClient", id: str) -> ComponentEntry:
         await anext(changes)
         await client.remove_component(id)
         entry = await _rested(changes, id, lambda status: None)
-    if isinstance(entry.status, Broken):
-        raise Unavailable(
-            entry.status.code, entry.status.title, entry.status.message, entry.status.remedy
-        )
+    _refuse_broken(entry)
     if not isinstance(entry.status, Missing):
         raise Conflict("component_not_removed", f"{entry.name} is still installed", "It was not removed.")
     return entry
@@ -109,6 +98,11 @@ async def _rested(changes: States, id: str, show: Callable[[Installing], None]) 
         if began and not moving:
             return entry
     raise AssertionError("the stream of states ended without an error")
+
+
+def _refuse_broken(entry: ComponentEntry) -> None:
+    if isinstance(entry.status, Broken):
+        raise Unavailable(entry.status.code, entry.status.title, entry.status.message, entry.status.remedy)
 
 
 def _variant(state: EngineState, id: str) -> VariantEntry:

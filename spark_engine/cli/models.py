@@ -3,6 +3,9 @@
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from spark_engine.cli.following import loaded, unloaded
 from spark_engine.cli.progress import progress_bar
@@ -10,6 +13,7 @@ from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
 from spark_engine.cli.terminal import facts, marked, table
 from spark_engine.cli.words import counted, printable, seconds, size
 from spark_engine.errors import NotFound
+from spark_engine.types.ids import AUTO
 from spark_engine.types.models import (
     LoadFailed,
     Loading,
@@ -17,9 +21,10 @@ from spark_engine.types.models import (
     Ready,
     Restarting,
     VariantEntry,
+    VariantStatus,
     status_word,
 )
-from spark_engine.types.state import EngineState
+from spark_engine.types.state import EngineState, find_variant
 
 app = typer.Typer(help="List, show, load and unload models.", no_args_is_help=True)
 ModelArgument = Annotated[
@@ -139,13 +144,33 @@ def _tell_library(shell: Shell, state: EngineState) -> None:
     shell.terminal.say(rows)
 
 
-def _row(variant: VariantEntry, is_default: bool) -> tuple[str, ...]:
+def _row(variant: VariantEntry, is_default: bool) -> tuple[RenderableType, ...]:
     kind = " ".join(word for word in (variant.format, variant.quantization) if word and word != "none")
-    notes = ["answers `auto`"] if is_default else []
+    notes = ["answers as `auto`"] if is_default else []
     if variant.component:
-        notes.append(f"needs `spark backends install {variant.component}`")
-    cells = (variant.id, describe(variant), size(variant.size_bytes) if variant.size_bytes else "", kind)
-    return tuple(map(printable, (*cells, ", ".join(notes))))
+        notes.append(f"needs {variant.component}: `spark backends install {variant.component}`")
+    bytes = size(variant.size_bytes) if variant.size_bytes else ""
+    return (
+        printable(variant.id),
+        state_text(variant.status),
+        bytes,
+        printable(kind),
+        printable(", ".join(notes)),
+    )
+
+
+def state_text(status: VariantStatus) -> Text:
+    """A state as sign, colour and words, short enough for a table."""
+    word = status_word(status)
+    match status:
+        case Ready(device):
+            return marked("ok", f"{word} on {device}", "")
+        case Loading(fraction):
+            return marked("warn", f"{word} {fraction:.0%}", "")
+        case LoadFailed() | Restarting():
+            return marked("bad", word, "")
+        case _:
+            return Text(f"○ {word}", "dim")
 
 
 def describe(variant: VariantEntry) -> str:
@@ -164,3 +189,33 @@ def describe(variant: VariantEntry) -> str:
             return f"failed: {title}"
         case status:
             return status_word(status)
+
+
+def _variant_details(variant: VariantEntry) -> Table:
+    evidence = variant.status.evidence if isinstance(variant.status, LoadFailed | Restarting) else ""
+    failed = variant.status if isinstance(variant.status, LoadFailed) else None
+    return facts(
+        ("Variant", variant.id),
+        ("State", describe(variant)),
+        ("Why", failed.message if failed else ""),
+        ("What to do", failed.remedy if failed else ""),
+        ("Evidence", evidence),
+        ("Format", f"{variant.format} {variant.quantization}".strip()),
+        ("Size", size(variant.size_bytes) if variant.size_bytes else ""),
+        ("Files", variant.path or ""),
+        ("Needs", f"`spark backends install {variant.component}`" if variant.component else ""),
+    )
+
+
+def _find(state: EngineState, model: str) -> ModelEntry:
+    """The model with this id, the one with this variant, or what `auto` means."""
+    wanted = state.default_model if model == AUTO else model
+    entry = state.models.get(wanted.partition(":")[0])
+    if entry is None or (":" in wanted and find_variant(state, wanted) is None):
+        raise NotFound(
+            "model_not_found",
+            "No such model",
+            f"Spark knows no model called {model}.",
+            "`spark models list` shows what there is.",
+        )
+    return entry

@@ -50,6 +50,8 @@ def told(shell: Shell) -> Iterator[None]:
     """Errors become words on stderr and an exit status; never a traceback."""
     try:
         yield
+    except (typer.Exit, typer.BadParameter):
+        raise
     except SparkError as error:
         shell.terminal.refuse(error)
         raise typer.Exit(1) from None

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
 import msgspec
@@ -44,6 +45,10 @@ class Terminal:
         """A remark beside the answer: dim, on stderr, only for people."""
         if not self.json:
             self.err.print(printable(text), style="dim", soft_wrap=True)
+
+    def waiting(self, text: str) -> AbstractContextManager[object]:
+        """A sign of life on stderr for as long as the context lasts; silent where nobody watches."""
+        return self.err.status(printable(text), spinner_style="dim") if self.is_live else nullcontext()
 
     def refuse(self, error: SparkError) -> None:
         """What went wrong: title, message and remedy on stderr; with `--json` also on stdout."""

@@ -68,17 +68,17 @@ async def start_engine(
         raise
 
 
-async def stop_engine(base: BaseDir, grace_s: float = STOP_GRACE_S) -> bool:
-    """End the engine of `base`, whoever started it; False when none runs.
+async def stop_engine(base: BaseDir, grace_s: float = STOP_GRACE_S) -> int | None:
+    """End the engine of `base`, whoever started it; its process id, None when none runs.
 
     The engine itself says its process id first, so that no stranger with a recycled id is ended.
     """
+    if read_endpoint(base) is None:
+        return None
     async with SparkClient(base) as client:
-        if read_endpoint(base) is None:
-            return False
         pid = (await client.state()).engine.pid
     await _end(pid, grace_s)
-    return True
+    return pid
 
 
 def output_file(base: BaseDir) -> Path:

@@ -33,8 +33,8 @@ async def follow(events: Events) -> AsyncGenerator[Connected | Disconnected, Non
     told, delay = "", FIRST_DELAY_S
     while True:
         try:
-            async with aclosing(_states(events)) as states:
-                async for state in states:
+            async with aclosing(states(events)) as changes:
+                async for state in changes:
                     told, delay = "", FIRST_DELAY_S
                     yield Connected(state)
             reason = "The engine ended."
@@ -47,7 +47,8 @@ async def follow(events: Events) -> AsyncGenerator[Connected | Disconnected, Non
         delay = min(delay * 1.5, LONGEST_DELAY_S)
 
 
-async def _states(events: Events) -> AsyncGenerator[EngineState, None]:
+async def states(events: Events) -> AsyncGenerator[EngineState, None]:
+    """The state after every event of one connection; ends with it."""
     state: EngineState | None = None
     async with aclosing(events()) as changes:
         async for event in changes:

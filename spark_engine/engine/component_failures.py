@@ -1,81 +1,50 @@
 """Says in one sentence why a component could not be installed or does not work, with the remedy."""
 
-import re
-from collections.abc import Iterator
-
+from spark_engine.engine import pip_signs
 from spark_engine.engine.component_list import Component
 from spark_engine.types.components import Broken
 
-NO_NETWORK, NO_SPACE, NO_COMPILER, NO_BUILD_HERE = "no_network", "no_disk_space", "no_compiler", "no_wheel"
-SETTLED = frozenset({NO_NETWORK, NO_SPACE, NO_COMPILER, NO_BUILD_HERE})  # another flavour would not help
-
-_NETWORK_SIGNS = re.compile(
-    r"connection broken|NewConnectionError|NameResolutionError|name resolution|Max retries exceeded|"
-    r"ProxyError|ConnectTimeout|ReadTimeout|Connection refused|Network is unreachable|"
-    r"Failed to establish a new connection|getaddrinfo failed|SSLError|Connection timed out",
-    re.IGNORECASE,
+# Causes that another build of the same library would meet again.
+SETTLED = frozenset(
+    {pip_signs.NO_NETWORK, pip_signs.NO_SPACE, pip_signs.NO_COMPILER, pip_signs.NO_WHEEL, "no_test_model"}
 )
-_SPACE_SIGNS = re.compile(
-    r"No space left on device|\[Errno 28\]|not enough space on the disk|Disk quota exceeded"
-)
-_COMPILER_SIGNS = re.compile(
-    r"CMAKE_C(XX)?_COMPILER not set|No CMAKE_C(XX)?_COMPILER could be found|"
-    r"C(XX)? compiler .* is not able to compile"
-)
-_NONE_FITS = re.compile(r"No matching distribution found for (\S+)")
 
 
 def pip_failure(component: Component, output: str) -> Broken:
     """Why pip failed, from the end of its output."""
-    if _SPACE_SIGNS.search(output):
-        return no_space(component, output)
-    if _NETWORK_SIGNS.search(output):
-        return Broken(
-            NO_NETWORK,
-            "The package index cannot be reached",
-            f"{component.name} could not be downloaded: pip got no connection.",
-            "Check the network and pip's proxy settings (`pip config list`), then install again.",
-            evidence(output),
-        )
-    if _COMPILER_SIGNS.search(output):
-        return no_compiler(component, output)
-    if match := _NONE_FITS.search(output):
-        return Broken(
-            NO_BUILD_HERE,
-            f"No build of {component.name} for this machine",
-            f"The package index offers no {match[1]} for this Python, system and processor.",
-            "Use Python 3.11 to 3.13, 64 bit, or models of another format.",
-            evidence(output),
-        )
-    return Broken(
-        "install_failed",
-        f"{component.name} could not be installed",
-        f"pip ended with an error{_its_error(output)}.",
-        "Read the evidence; once the cause is gone, install again.",
-        evidence(output),
-    )
+    match pip_signs.cause(output):
+        case pip_signs.NO_SPACE:
+            return no_space(component, output)
+        case pip_signs.NO_COMPILER:
+            return no_compiler(component, output)
+        case pip_signs.NO_NETWORK:
+            return _no_network(component, output)
+        case pip_signs.NO_WHEEL:
+            return _no_wheel(component, output)
+        case _:
+            return _other(component, output)
 
 
 def no_space(component: Component, output: str = "") -> Broken:
     """The disk is full or about to be."""
     return Broken(
-        NO_SPACE,
+        pip_signs.NO_SPACE,
         "Not enough disk space",
         f"Installing {component.name} needs about {component.disk_bytes / 1e9:.1f} GB, partly for a while only.",
         "Free some space, then install again.",
-        evidence(output),
+        pip_signs.last_lines(output),
     )
 
 
 def no_compiler(component: Component, output: str = "") -> Broken:
     """The component is compiled for this processor, and nothing here can."""
     return Broken(
-        NO_COMPILER,
+        pip_signs.NO_COMPILER,
         "No C++ compiler",
         f"{component.name} is compiled for this machine's processor, and no C++ compiler was found.",
         "Debian/Ubuntu: `apt-get install build-essential cmake`; macOS: `xcode-select --install`; "
-        "Windows: install Visual Studio Build Tools with “Desktop development with C++”.",
-        evidence(output),
+        "Windows: install Visual Studio Build Tools with “Desktop development with C++”. Then install again.",
+        pip_signs.last_lines(output),
     )
 
 
@@ -97,23 +66,48 @@ def self_test_failed(component: Component, how: str, output: str) -> Broken:
         "self_test_failed",
         f"{component.name} does not work here",
         f"It is installed, but the self-test with spark-nano failed: {how}.",
-        "Install it again to build and test it anew; if that fails too, use models of another format.",
-        evidence(output),
+        "Install it again to set it up and test it anew; if that fails too, use models of another format.",
+        pip_signs.last_lines(output),
     )
 
 
-def evidence(output: str) -> str:
-    """The end of a program's output, short enough to show."""
-    return "\n".join(output.splitlines()[-20:])[-2000:]
+def no_test_model(component: Component, output: str) -> Broken:
+    """The model to test with does not lie where it should."""
+    return Broken(
+        "no_test_model",
+        f"{component.name} could not be tested",
+        "It is installed, but spark-nano, the model to test it with, is not in Spark's resources folder.",
+        "Get a complete copy of Spark, then install again.",
+        pip_signs.last_lines(output),
+    )
 
 
-def _its_error(output: str) -> str:
-    """pip's own last error line, as the rest of a sentence."""
-    last = next(_errors(output), "")
-    return f": {last}" if last else ""
+def _no_network(component: Component, output: str) -> Broken:
+    return Broken(
+        pip_signs.NO_NETWORK,
+        "The package index cannot be reached",
+        f"{component.name} could not be downloaded: pip got no connection.",
+        "Check the network and pip's proxy settings (`pip config list`), then install again.",
+        pip_signs.last_lines(output),
+    )
 
 
-def _errors(output: str) -> Iterator[str]:
-    for line in reversed(output.splitlines()):
-        if line.strip().lower().startswith("error: "):
-            yield line.strip()[7:].rstrip(".")
+def _no_wheel(component: Component, output: str) -> Broken:
+    return Broken(
+        pip_signs.NO_WHEEL,
+        f"No build of {component.name} for this machine",
+        f"pip finds no {pip_signs.missing_pin(output)} for this Python, system and processor.",
+        "Use a 64-bit Python 3.11 to 3.13, or models of another format.",
+        pip_signs.last_lines(output),
+    )
+
+
+def _other(component: Component, output: str) -> Broken:
+    error = pip_signs.last_error(output)
+    return Broken(
+        pip_signs.OTHER,
+        f"{component.name} could not be installed",
+        f"pip ended with an error{f': {error}' if error else ''}.",
+        "The evidence shows its last lines; once the cause is gone, install again.",
+        pip_signs.last_lines(output),
+    )

@@ -10,6 +10,8 @@ from spark_engine.errors import SparkError
 from spark_engine.paths import base_dir
 from spark_engine.types.components import Broken, ComponentEntry, Installing, Verified
 
+LEAST_ADVANCE = 0.04
+
 
 def main() -> int:
     """Install what the arguments name; 0 when a model ran with each."""
@@ -44,14 +46,18 @@ async def _install(ids: list[str], root: str | None, cuda: bool) -> int:
 
 async def _watched(changes: "asyncio.Queue[ComponentEntry]") -> bool:
     """Print the changes of one component until it stands still; whether it works."""
-    shown = ""
+    shown = -1.0
+    kinds: set[str] = set()
     while True:
         entry = await changes.get()
         if not isinstance(entry.status, Installing):
             return _print_outcome(entry)
-        if entry.status.step != shown:
-            shown = entry.status.step
-            print(f"  {entry.name}: {entry.status.fraction:4.0%} {shown}", flush=True)
+        fraction, step = entry.status.fraction, entry.status.step
+        kind = step.split()[0]
+        if kind not in kinds or fraction - shown >= LEAST_ADVANCE:
+            shown = fraction
+            kinds.add(kind)
+            print(f"  {entry.name}: {fraction:4.0%} {step}", flush=True)
 
 
 def _print_outcome(entry: ComponentEntry) -> bool:

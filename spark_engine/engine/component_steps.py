@@ -20,6 +20,7 @@ from spark_engine.engine.component_failures import (
     cuda_refused,
     no_compiler,
     no_space,
+    no_test_model,
     pip_failure,
     self_test_failed,
 )
@@ -38,6 +39,7 @@ from spark_engine.hardware.cpu_features import cpu_features, machine
 from spark_engine.types.components import Broken, Verified
 
 SELF_TEST_S = 300.0
+_NO_MODEL = 3  # the self-test's exit status when there is no model to test with
 _RAW_PROGRESS_SINCE = (24, 1)
 Report = Callable[[float, str], None]
 
@@ -64,16 +66,17 @@ class ComponentSteps:
 
     async def install(self) -> Verified | Broken:
         """Bring the pinned libraries in and let a model run with them; what came of it."""
-        if await asyncio.to_thread(is_pinned, self._component):
+        complete = await asyncio.to_thread(is_pinned, self._component)
+        if complete:
             outcome = await self.self_test(0.1)
-            if isinstance(outcome, Verified) or self._component.id != "gguf":
+            if isinstance(outcome, Verified) or outcome.code in SETTLED:
                 return outcome
         if shutil.disk_usage(sysconfig.get_path("purelib")).free < self._component.disk_bytes:
             return no_space(self._component)
         if self._component.id == "gguf":
             return await self._install_gguf()
         refusal = await self._cuda_refusal()
-        return refusal or await self._install_pins(0.05)
+        return refusal or await self._install_pins(anew=complete)
 
     async def remove(self) -> Broken | None:
         """Uninstall its libraries and what only they brought along; None when that worked."""
@@ -87,6 +90,8 @@ class ComponentSteps:
         command = [sys.executable, "-m", "spark_engine.backends.selftest", self._component.id]
         lines: list[str] = []
         ended = await run(command, lines.append, timeout_s=SELF_TEST_S)
+        if ended.status == _NO_MODEL:
+            return no_test_model(self._component, ended.tail)
         if not ended.succeeded:
             return self_test_failed(self._component, str(ended), "\n".join(lines))
         return self._verdict(lines)
@@ -111,8 +116,10 @@ class ComponentSteps:
         nvidia = cuda_packages(report)
         return cuda_refused(self._component, len(nvidia), await download_bytes(report)) if nvidia else None
 
-    async def _install_pins(self, start: float) -> Verified | Broken:
-        ended = await self._pip_install(self._pins(), start, 0.92)
+    async def _install_pins(self, *, anew: bool) -> Verified | Broken:
+        """Install by pip alone; `anew` replaces files that are there but do not work."""
+        force = ["--force-reinstall", "--no-deps"] if anew else []
+        ended = await self._pip_install([*force, *self._pins()], 0.05, 0.92)
         return await self.self_test(0.95) if ended.succeeded else pip_failure(self._component, ended.tail)
 
     async def _install_gguf(self) -> Verified | Broken:
@@ -138,7 +145,7 @@ class ComponentSteps:
         if ended.succeeded:
             ended = await self._pip_install([str(wheel)], 0.88, 0.92)
         outcome = await self.self_test(0.95) if ended.succeeded else pip_failure(self._component, ended.tail)
-        if isinstance(outcome, Broken):
+        if isinstance(outcome, Broken) and outcome.code not in SETTLED:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return outcome
 

@@ -36,11 +36,11 @@ _X86_OPTIONS: dict[str, tuple[str, ...]] = {
     "AVX512_VNNI": (*_AVX512F, "avx512_vnni"),
     "AVX512_BF16": (*_AVX512F, "avx512_bf16"),
 }
-_X86_LEVELS: dict[str, tuple[str, ...]] = {
-    "avx512": tuple(_X86_OPTIONS),
-    "avx2": ("SSE42", "AVX", "F16C", "FMA", "BMI2", "AVX2"),
-    "baseline": (),
-}
+_X86_LEVELS: tuple[tuple[str, ...], ...] = (
+    tuple(_X86_OPTIONS),
+    ("SSE42", "AVX", "F16C", "FMA", "BMI2", "AVX2"),
+    (),
+)
 _ARM_PARTS = {"dotprod": "asimddp", "fp16": "asimdhp", "i8mm": "i8mm"}
 
 
@@ -63,10 +63,11 @@ def flavours(machine: str, features: frozenset[str]) -> list[Flavour]:
 
 
 def _x86(features: frozenset[str]) -> Iterator[Flavour]:
-    for name, level in _X86_LEVELS.items():
+    for level in _X86_LEVELS:
         on = {o for o in level if features.issuperset(_X86_OPTIONS[o])}
         switches = tuple(f"-DGGML_{o}={'ON' if o in on else 'OFF'}" for o in _X86_OPTIONS)
-        yield Flavour(name if name.upper() in on else "baseline", (*_ALWAYS, *_AMX_OFF, *switches))
+        name = next((o.lower() for o in ("AVX512", "AVX2") if o in on), "baseline")
+        yield Flavour(name, (*_ALWAYS, *_AMX_OFF, *switches))
 
 
 def _arm(features: frozenset[str]) -> Iterator[Flavour]:

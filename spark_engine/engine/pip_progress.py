@@ -22,6 +22,7 @@ class PipProgress:
     def __init__(self, expected_bytes: int, builds: bool) -> None:
         self.fraction, self.step = 0.0, "asking for the list of packages"
         self._expected = max(expected_bytes, 1)
+        self._builds = builds
         self._download_to = _BUILD_FROM if builds else _DOWNLOAD_TO
         self._done_bytes = self._file_bytes = 0
 
@@ -38,13 +39,17 @@ class PipProgress:
             done, total = int(match[1]), int(match[2])
             self._reach(_BUILD_FROM + (1 - _BUILD_FROM) * done / total, f"building, {done} of {total}")
         elif match := _INSTALLING.match(line):
-            count = len(match[1].split(","))
-            self._reach(_INSTALL_AT, f"installing {count} package{'s' if count > 1 else ''}")
+            self._installs(len(match[1].split(",")))
         elif _PREPARING.match(line):
             self.step = "preparing the build"
         elif _CONFIGURING.search(line):
             self._reach(_BUILD_FROM, "configuring the build")
         return before != (self.fraction, self.step)
+
+    def _installs(self, count: int) -> None:
+        """The end of an installation; in the middle of a build it is the build's own tools that are installed."""
+        if not self._builds:
+            self._reach(_INSTALL_AT, f"installing {count} package{'s' if count > 1 else ''}")
 
     def _file_begins(self, name: str, size: str, unit: str) -> None:
         self._done_bytes += self._file_bytes

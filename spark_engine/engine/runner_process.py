@@ -73,7 +73,8 @@ class RunnerProcess:
         """
         self._stdin.close()
         try:
-            code = await asyncio.wait_for(self._process.wait(), GRACE_S)
+            async with asyncio.timeout(GRACE_S):
+                code = await self._process.wait()
         except TimeoutError:
             self._process.kill()
             code = await self._process.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from spark_engine.tasks import cancel_and_wait, create_task
 
@@ -43,7 +44,6 @@ class SamplingClock:
 
 
 async def _wait(event: asyncio.Event, at_most: float | None) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), at_most)
-    except TimeoutError:
-        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(at_most):
+            await event.wait()

@@ -57,6 +57,8 @@ class Answer:
     def _take(self, *, everything: bool) -> list[_Untold]:
         """The tokens whose text is told; after a stop string also the one it cut in two."""
         untold, taken = self._untold, []
-        while untold and (everything or untold[0].end <= self._told or (self.stopped and untold[0].start < self._told)):
+        while untold and (
+            everything or untold[0].end <= self._told or (self.stopped and untold[0].start < self._told)
+        ):
             taken.append(untold.popleft())
         return taken

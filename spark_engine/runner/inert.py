@@ -18,12 +18,17 @@ class Inert:
 
     def __init__(self, specials: Iterable[str], texts: Iterable[str]) -> None:
         self._specials = tuple(specials)
-        self._pattern = re.compile("|".join(re.escape(s) for s in sorted(self._specials, key=len, reverse=True)))
+        self._pattern = re.compile(
+            "|".join(re.escape(s) for s in sorted(self._specials, key=len, reverse=True))
+        )
         used = set().union(*map(set, texts)) if texts else set()
         mark = next((c for c in _CANDIDATES if c not in used), None)
         if mark is None:
             raise InvalidRequest(
-                "bad_text", "The text cannot be used", "It has every one of Unicode's non-characters.", param="messages"
+                "bad_text",
+                "The text cannot be used",
+                "It has every one of Unicode's non-characters.",
+                param="messages",
             )
         self.mark = mark
 

@@ -55,7 +55,9 @@ class Intake:
     def _check_tokens(self, prompt: list[int], request: GenerationRequest) -> None:
         size = self._model.decoder.vocab_size
         if not prompt:
-            raise _invalid("empty_prompt", "The prompt is empty", "There is nothing to answer.", request.prompt)
+            raise _invalid(
+                "empty_prompt", "The prompt is empty", "There is nothing to answer.", request.prompt
+            )
         if not all(0 <= token < size for token in prompt):
             text = f"Token ids of this model are from 0 to {size - 1}."
             raise _invalid("unknown_token", "The prompt has an unknown token", text, request.prompt)

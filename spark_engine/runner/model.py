@@ -39,7 +39,9 @@ class Model(Struct, frozen=True):
         progress(LoadStep(0.0, "reading the tokenizer"))
         vocabulary = backend.vocabulary(plan)
         template = plan.template or vocabulary.template
-        prompts = PromptEncoder(vocabulary, ChatTemplate(template) if template else None, forced=bool(plan.template))
+        prompts = PromptEncoder(
+            vocabulary, ChatTemplate(template) if template else None, forced=bool(plan.template)
+        )
         decoder = backend.decoder()
         for step in decoder.load(plan):
             progress(step)

@@ -26,7 +26,8 @@ def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:
     Prompts share the budget evenly; what short ones leave goes to the longer ones. When there are more prompts
     than the budget has chunks worth computing, those that waited longest go first.
     """
-    decoding, prefilling = [], []
+    decoding: list[Sequence] = []
+    prefilling: list[Sequence] = []
     for sequence in running:
         (decoding if sequence.is_decoding else prefilling).append(sequence)
     chunks = [Chunk(sequence, 1) for sequence in decoding]
@@ -34,7 +35,9 @@ def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:
         prefilling.sort(key=lambda sequence: sequence.served_at)
         served = prefilling[: max(1, prefill_budget // MIN_CHUNK)]
         lengths = fair_shares([sequence.remaining for sequence in served], prefill_budget)
-        chunks += [Chunk(sequence, length) for sequence, length in zip(served, lengths, strict=True) if length]
+        chunks += [
+            Chunk(sequence, length) for sequence, length in zip(served, lengths, strict=True) if length
+        ]
     return chunks
 
 

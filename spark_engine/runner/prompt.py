@@ -21,7 +21,9 @@ class PromptEncoder:
     `template` None: the model has no chat template of its own. `forced`: use it even where Spark knows better.
     """
 
-    def __init__(self, vocabulary: Vocabulary, template: ChatTemplate | None, *, forced: bool = False) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, template: ChatTemplate | None, *, forced: bool = False
+    ) -> None:
         self._vocabulary = vocabulary
         self._template = template
         self._is_phi = phi.is_phi(vocabulary.special) and not forced

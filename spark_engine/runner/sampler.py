@@ -73,7 +73,9 @@ class Sampler:
             logits[seen] = np.where(values > 0, values / penalty, values * penalty)
         if counts is not None:
             ids, times = counts
-            logits[ids] -= times * np.float32(options.frequency_penalty) + np.float32(options.presence_penalty)
+            logits[ids] -= times * np.float32(options.frequency_penalty) + np.float32(
+                options.presence_penalty
+            )
 
 
 def _arrays(values: dict[int, float] | dict[int, int]) -> tuple[NDArray[np.int64], Logits] | None:

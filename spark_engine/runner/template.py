@@ -74,7 +74,9 @@ def _within_limit(work: Callable[[], _T]) -> _T:
     thread.start()
     thread.join(TIME_LIMIT_S)
     if thread.is_alive() and thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_TookTooLong))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(_TookTooLong)
+        )
         thread.join(TIME_LIMIT_S)
         raise _TookTooLong
     if errors:
@@ -97,7 +99,9 @@ def _bad(message: str) -> SparkError:
 
 def _refused(message: str) -> InvalidRequest:
     text = f"The model's chat template says: {message[:300]}"
-    return InvalidRequest("template_refused", "The model does not take these messages", text, param="messages")
+    return InvalidRequest(
+        "template_refused", "The model does not take these messages", text, param="messages"
+    )
 
 
 def _failed(reason: str) -> InvalidRequest:
@@ -108,5 +112,3 @@ def _failed(reason: str) -> InvalidRequest:
         "Try other messages, or another variant of the model.",
         param="messages",
     )
-
-

@@ -8,8 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, nodes
 from jinja2.exceptions import SecurityError, TemplateError
-from jinja2.ext import Extension
-from jinja2.ext import loopcontrols as LoopControls
+from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -25,10 +24,10 @@ _FILTERS = (
     "reverse round select selectattr sort unique"
 )
 _TEXT_FILTERS = "capitalize e escape lower safe string title trim upper"
-_TEXT_METHODS = frozenset(
+_TEXT_METHODS = (
     "capitalize casefold count endswith find index isalnum isalpha isdigit islower isspace isupper lower lstrip "
     "partition removeprefix removesuffix rfind rindex rpartition rsplit rstrip split splitlines startswith strip "
-    "swapcase title upper".split()
+    "swapcase title upper"
 )
 _made = threading.local()  # each rendering has a thread of its own
 
@@ -46,7 +45,7 @@ def sandbox() -> Environment:
     environment = BoundedEnvironment(
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=[LoopControls, Generation],
+        extensions=[loopcontrols, Generation],
         cache_size=0,
         finalize=_text,
     )
@@ -71,7 +70,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return parsed
 
     @staticmethod
-    def concat(parts: Iterable[str]) -> str:  # type: ignore[override]
+    def concat(parts: Iterable[str]) -> str:
         """Put output together: of the whole template, of macros and of block assignments."""
         return "".join(_counted(parts))
 
@@ -83,7 +82,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Of text only the methods that cannot enlarge it; replace and join are offered bounded."""
         if isinstance(obj, (str, bytes)):
-            return attr in _TEXT_METHODS
+            return attr in _TEXT_METHODS.split()
         return super().is_safe_attribute(obj, attr, value)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -112,7 +111,7 @@ class Generation(Extension):
 class _Bounding(NodeTransformer):
     """Sends `a ~ b` through a bounded filter; Jinja compiles it to a join that cannot be intercepted."""
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802  (named by Jinja)
         self.generic_visit(node)
         listed = nodes.List(node.nodes, lineno=node.lineno)
         return nodes.Filter(listed, "_concat", [], [], None, None, lineno=node.lineno)
@@ -222,7 +221,8 @@ def _indent(text: Any, width: Any = 4, first: bool = False, blank: bool = False)
     _check_size("", sum(map(len, lines)) + len(margin) * len(lines))
     begin = 0 if first else 1
     return "".join(
-        margin + line if index >= begin and (blank or line.strip()) else line for index, line in enumerate(lines)
+        margin + line if index >= begin and (blank or line.strip()) else line
+        for index, line in enumerate(lines)
     )
 
 

@@ -57,7 +57,16 @@ async def test_names_of_this_machine_are_served(api: Api, host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "localhost", "0.0.0.0:{port}", "", "a b"],
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "localhost",
+        "0.0.0.0:{port}",
+        "",
+        "a b",
+    ],
 )
 async def test_any_other_host_is_foreign(api: Api, host: str) -> None:
     status, error = await exchange(api, head(api, "GET /health HTTP/1.1", host=host))
@@ -73,7 +82,9 @@ async def test_two_hosts_and_no_host_are_refused(api: Api) -> None:
         assert error["code"] in ("bad_host", "bad_http")
 
 
-@pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/health", "http://evil.example/health", "*", "evil:80"])
+@pytest.mark.parametrize(
+    "target", ["http://127.0.0.1:{port}/health", "http://evil.example/health", "*", "evil:80"]
+)
 async def test_only_paths_are_targets(api: Api, target: str) -> None:
     status, error = await exchange(api, head(api, f"GET {target.format(port=api.port)} HTTP/1.1"))
     assert status == 400
@@ -99,7 +110,8 @@ async def test_pages_from_elsewhere_are_refused(api: Api, header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["origin: http://127.0.0.1:{port}", "origin: http://localhost:{port}", "sec-fetch-site: same-origin"]
+    "header",
+    ["origin: http://127.0.0.1:{port}", "origin: http://localhost:{port}", "sec-fetch-site: same-origin"],
 )
 async def test_spark_s_own_pages_are_served(api: Api, header: str) -> None:
     request = head(api, "GET /docs HTTP/1.1", header.format(port=api.port), "connection: close")
@@ -141,7 +153,9 @@ async def test_only_plain_chunks_are_read(api: Api, coding: str) -> None:
     assert status == 400
 
 
-@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\r\n\r\nx\r\n\r\n"])
+@pytest.mark.parametrize(
+    "garbage", [b"\x16\x03\x01\x02\x00\x01\x00", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\r\n\r\nx\r\n\r\n"]
+)
 async def test_what_is_not_http_is_refused(api: Api, garbage: bytes) -> None:
     status, error = await exchange(api, garbage)
     assert status in (400, 408)

@@ -93,7 +93,9 @@ class ScriptedEngine:
         return self.bus.watch()
 
     def resolve(self, model: str) -> ModelEntry:
-        return self.state.models[find(self.state.models, model, self.state.default_model).id.partition(":")[0]]
+        return self.state.models[
+            find(self.state.models, model, self.state.default_model).id.partition(":")[0]
+        ]
 
     async def submit(self, request: GenerationRequest) -> LocalStream:
         self.requests.append(request)

@@ -60,7 +60,8 @@ def _field(kind: str, rng: random.Random, held: bool) -> Field:
 
 
 SAID = {
-    "place": ["in {v}", "for {v}", "in {v}", "at {v}", "to {v}"], "person": ["to {v}", "for {v}", "with {v}"],
+    "place": ["in {v}", "in {v}", "at {v}", "from {v}", "with {p} {v}"], "person": ["to {v}", "for {v}", "to {v}", "with {p} {v}"],
+    "only place": ["in {v}", "for {v}", "in {v}", "at {v}", "to {v}", "near {v}"],
     "text": ["saying {v}", "with the text {v}", 'with the {p} "{v}"', 'that says "{v}"', "about {v}", "{p}: {v}", "'{v}'"],
     "number": ["with {p} {v}", "{p} {v}", "{v} {p}", "for {v} {p}", "with a {p} of {v}"],
     "choice": ["in {v}", "{p} {v}", "with {p} {v}", "as {v}"], "id": ["{v}", "with {p} {v}", "{p} {v}", "number {v}"],
@@ -106,7 +107,9 @@ class Tool:
         rng = self.rng
         given = [f for f in self.fields if f[0] != "choice" or rng.random() < 0.7]
         rng.shuffle(given)
-        said = " ".join(rng.choice(SAID[kind]).format(p=field[0], v=field[3]) for kind, field in given)
+        alone = "person" not in {kind for kind, _ in given}
+        ways = [SAID["only place" if kind == "place" and alone else kind] for kind, _ in given]
+        said = " ".join(rng.choice(w).format(p=f[0], v=f[3]) for w, (_, f) in zip(ways, given, strict=True))
         verb = self.verb.replace("_", " ")
         starts = [f"{verb} {{a}} {self.noun} {said}", f"{verb} {{a}} {self.noun} {said}", f"(please|can you|could you|i want you to|i need to|i want to|now|) {verb} {{a}} {self.noun} {said}"]
         if self.noun == "weather" or self.verb in ("get", "find", "show", "check", "lookup", "fetch"):

@@ -25,6 +25,8 @@ _ONSETS = "b c d f g h j k l m n p r s t v w z br ch cl cr dr fl fr gl gr pl pr 
 _VOWELS = "a e i o u a e i o u ai ea ee oo ou ie y".split()
 _CODAS = ["", "", "", "n", "r", "s", "t", "l", "m", "ck", "nd", "st", "ng", "x", "p", "d", "rt", "sh"]
 
+_RUDE = ("fuc", "fuk", "shit", "cunt", "dick", "cock", "tit", "slut", "piss", "rape", "sex", "ass")
+
 
 def is_held(word: str) -> bool:
     """Whether a word (any case) is kept for the held-out set."""
@@ -33,9 +35,11 @@ def is_held(word: str) -> bool:
 
 def _coin(rng: random.Random) -> str:
     """An invented word of one to three syllables."""
-    return "".join(
-        rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2, 2, 3)))
-    )
+    while True:
+        count = rng.choice((1, 2, 2, 2, 3))
+        made = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(count))
+        if not any(part in made for part in _RUDE):
+            return made
 
 
 def _letters(rng: random.Random) -> str:

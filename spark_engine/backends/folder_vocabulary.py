@@ -7,9 +7,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from spark_engine.backends.pieces import PieceStyle
 from spark_engine.backends.vocabulary import SpecialToken
 from spark_engine.errors import Unavailable
-from spark_engine.runner.pieces import PieceStyle
 
 _CONTROL = re.compile(r"<\|[^|>]*\|>|<\|?/?[a-z_]+\|>")
 _SHOWN = frozenset(("<|tool_call|>", "<|/tool_call|>"))
@@ -93,7 +93,10 @@ def _json(file: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise Unavailable(
-            "bad_model_file", "A file of the model cannot be read", f"{file}: {error}", "Download the model again."
+            "bad_model_file",
+            "A file of the model cannot be read",
+            f"{file}: {error}",
+            "Download the model again.",
         ) from error
     return value if isinstance(value, dict) else {}
 
@@ -105,7 +108,9 @@ def _eos(folder: Path, special: dict[str, SpecialToken]) -> frozenset[int]:
         _json(folder / "genai_config.json").get("model", {}).get("eos_token_id"),
         _json(folder / "config.json").get("eos_token_id"),
     ]
-    ids = {id for value in named for id in (value if isinstance(value, list) else [value]) if isinstance(id, int)}
+    ids = {
+        id for value in named for id in (value if isinstance(value, list) else [value]) if isinstance(id, int)
+    }
     return frozenset(ids | {special[text].id for text in ("<|end|>",) if text in special})
 
 

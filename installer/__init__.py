@@ -1,0 +1,1 @@
+"""Sets Spark up, starts it and checks it, with nothing but Python's standard library."""

@@ -1,0 +1,83 @@
+"""The system libraries that Qt loads on Linux: which are missing, and how they get here."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+
+from installer.console import Console, SetupError
+
+# Library Qt loads → Debian's and Ubuntu's package with it.
+_ALWAYS = {
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libfontconfig.so.1": "libfontconfig1",
+}
+_WINDOW = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+}
+_FONTS = "fonts-dejavu-core"
+
+
+def missing(*, window: bool) -> dict[str, str]:
+    """Libraries that cannot be loaded, with their packages; `window` adds those of a real screen."""
+    if not sys.platform.startswith("linux"):
+        return {}
+    wanted = _ALWAYS | _WINDOW if window else _ALWAYS
+    return {library: package for library, package in wanted.items() if not _loads(library)}
+
+
+def ensure(console: Console, *, window: bool) -> None:
+    """Install what is missing where that is possible; SetupError with the one command where it is not."""
+    lacking = missing(window=window)
+    if not lacking:
+        return
+    packages = [*sorted(lacking.values()), _FONTS]
+    if not _may_install():
+        raise SetupError(
+            f"System libraries for the window are missing: {', '.join(sorted(lacking))}.", remedy(packages)
+        )
+    with console.step(f"Installing system libraries for the window: {' '.join(packages)}"):
+        if not (_apt("install", *packages) or (_apt("update") and _apt("install", *packages))):
+            raise SetupError("The system libraries could not be installed.", remedy(packages))
+    if still := missing(window=window):
+        raise SetupError(f"System libraries are still missing: {', '.join(still)}.", remedy(packages))
+
+
+def remedy(packages: list[str]) -> str:
+    """The one command that installs the packages, or what to look for."""
+    if shutil.which("apt-get"):
+        sudo = "" if _is_root() else "sudo "
+        return f"Run: {sudo}apt-get update && {sudo}apt-get install -y {' '.join(packages)}"
+    return "Install the packages of your system that contain these libraries, then run this again."
+
+
+def _may_install() -> bool:
+    return _is_root() and shutil.which("apt-get") is not None
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _apt(*arguments: str) -> bool:
+    options = ["--yes", "--no-install-recommends"] if arguments[0] == "install" else []
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "--quiet", *options, *arguments]
+    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False).returncode == 0
