@@ -17,7 +17,10 @@ from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
 
 TRAY_HINT = Notice(
-    "hidden", "info", "Spark keeps running", "Its icon in the tray opens this window again; Quit is in the icon's menu."
+    "hidden",
+    "info",
+    "Spark keeps running",
+    "Its icon in the tray opens this window again; Quit is in the icon's menu.",
 )
 NO_TRAY = Notice(
     "no-tray",
@@ -93,7 +96,9 @@ class Desktop(QObject):
         """The engine's declared problems stand as notices until they are over."""
         problems = self.store.state.problems if self.store.state else {}
         tones = {"info": "info", "warning": "warn", "error": "bad"}
-        for gone in [n.id for n in self.board.notices if n.id.startswith("problem:") and n.id[8:] not in problems]:
+        for gone in [
+            n.id for n in self.board.notices if n.id.startswith("problem:") and n.id[8:] not in problems
+        ]:
             self.board.withdraw(gone)
         for id, problem in problems.items():
             tone = tones[problem.severity]

@@ -7,12 +7,27 @@ from msgspec import Struct
 from app.link import Connected, LinkStatus, Lost, Refused, Starting, Stopped
 from app.words import counted
 from spark_engine.types.generation import Served
-from spark_engine.types.models import Loading, ModelEntry, Ready, Restarting, VariantEntry
+from spark_engine.types.models import Loading, ModelEntry, ModelFormat, Ready, Restarting, VariantEntry
 from spark_engine.types.requests import is_active
 from spark_engine.types.state import EngineState, find_variant, ready_variants
 
 Mood = Literal["starting", "ready", "busy", "problem", "stopped"]
-TONES: dict[Mood, str] = {"starting": "info", "ready": "ok", "busy": "info", "problem": "bad", "stopped": "quiet"}
+TONES: dict[Mood, str] = {
+    "starting": "info",
+    "ready": "ok",
+    "busy": "info",
+    "problem": "bad",
+    "stopped": "quiet",
+}
+
+FORMATS: dict[ModelFormat, str] = {
+    "onnx": "ONNX",
+    "gguf": "GGUF",
+    "safetensors": "SafeTensors",
+    "pytorch": "PyTorch",
+    "echo": "Echo",
+}
+_DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU", "cuda": "CUDA"}
 
 
 class Headline(Struct, frozen=True):
@@ -84,10 +99,10 @@ def display_name(state: EngineState, id: str) -> str:
 
 def variant_words(variant: VariantEntry) -> str:
     """Format, quantization, and what else the id says: `ONNX · int4 · CPU`."""
-    names = {"onnx": "ONNX", "gguf": "GGUF", "safetensors": "SafeTensors", "pytorch": "PyTorch", "echo": "Echo"}
     told = {variant.format, *variant.quantization.lower().split("-")}
-    more = [word.upper() for word in variant.id.partition(":")[2].split("-") if word not in told]
-    return " · ".join(part for part in (names[variant.format], variant.quantization, *more) if part)
+    more = [_DEVICES.get(word, word) for word in variant.id.partition(":")[2].split("-") if word not in told]
+    quantization = "" if variant.quantization == "none" else variant.quantization
+    return " · ".join(part for part in (FORMATS[variant.format], quantization, *more) if part)
 
 
 def loadable(state: EngineState) -> VariantEntry | None:
@@ -96,7 +111,9 @@ def loadable(state: EngineState) -> VariantEntry | None:
     model = state.models.get(wanted.partition(":")[0])
     if model is None:
         return None
-    return find_variant(state, wanted) or next((v for v in model.variants if v.path and not v.component), None)
+    return find_variant(state, wanted) or next(
+        (v for v in model.variants if v.path and not v.component), None
+    )
 
 
 def _variants(state: EngineState) -> list[VariantEntry]:

@@ -1,6 +1,8 @@
 """Starts the desktop app: one per base directory, window first, engine after."""
 
 import argparse
+import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Sequence
@@ -32,9 +34,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def _run(instance: SingleInstance, desktop: Desktop) -> None:
     instance.raised.connect(desktop.window.bring_up)
-    signal.signal(signal.SIGTERM, lambda number, frame: desktop.quit())
-    signal.signal(signal.SIGINT, lambda number, frame: desktop.quit())
+    _quit_on_signals(desktop)
     await desktop.run()
+
+
+def _quit_on_signals(desktop: Desktop) -> None:
+    """End in order when the session ends or Ctrl+C is pressed, where the system has such signals."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, desktop.quit)
 
 
 def _deaf() -> int:
@@ -44,7 +53,11 @@ def _deaf() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="spark", description="Spark's tray icon and window.")
-    parser.add_argument("--base-dir", metavar="DIR", help="where everything Spark writes lies (default: SPARK_HOME)")
+    parser.add_argument(
+        "--base-dir", metavar="DIR", help="where everything Spark writes lies (default: SPARK_HOME)"
+    )
     parser.add_argument("--hidden", action="store_true", help="start in the tray, without the window")
-    parser.add_argument("--theme", choices=("light", "dark"), help="do not follow the system's light and dark")
+    parser.add_argument(
+        "--theme", choices=("light", "dark"), help="do not follow the system's light and dark"
+    )
     return parser

@@ -41,7 +41,12 @@ class Tray(QObject):
         self.icon.setContextMenu(self.menu)
         self.icon.activated.connect(self._activated)
         self.icon.messageClicked.connect(self.open_wanted)
-        for signal in (store.link_changed, store.engine_changed, store.models_changed, store.requests_changed):
+        for signal in (
+            store.link_changed,
+            store.engine_changed,
+            store.models_changed,
+            store.requests_changed,
+        ):
             signal.connect(self._repaint.request)
         self._draw()
 
@@ -104,7 +109,9 @@ class Tray(QObject):
         acts[verb]()
 
 
-def menu_entries(now: Headline, state: EngineState | None, *, can_start: bool, ends_engine: bool) -> list[Entry]:
+def menu_entries(
+    now: Headline, state: EngineState | None, *, can_start: bool, ends_engine: bool
+) -> list[Entry]:
     """The whole menu as data."""
     models = _model_entries(state) if state else []
     address = f"{state.engine.address}/v1" if state else ""

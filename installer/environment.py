@@ -26,10 +26,11 @@ _DISK_BYTES = {"gui": 350 * _MB, "onnx": 250 * _MB, "dev": 250 * _MB}
 
 def python() -> Path:
     """The environment's interpreter."""
-    return _program("python")
+    return program("python")
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """A program of the environment, as `pytest`."""
     return VENV / ("Scripts" if os.name == "nt" else "bin") / (name + (".exe" if os.name == "nt" else ""))
 
 

@@ -45,7 +45,9 @@ class ChatPage(Page):
     def _arrange(self) -> None:
         self.picker.setMaximumWidth(360)
         self.to_end.hide()
-        self.welcome.show_words("chat-circle-text", "Ask anything", "The model runs on this machine; nothing you write leaves it.")
+        self.welcome.show_words(
+            "chat-circle-text", "Ask anything", "The model runs on this machine; nothing you write leaves it."
+        )
         head = row(label("Chat", "title"), None, self.picker, self.new_chat)
         head.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, GRID)
         self._middle = QStackedLayout()
@@ -179,7 +181,11 @@ class ChatPage(Page):
 
 
 def _auto_words(state: EngineState | None) -> str:
-    return f"Automatic ({display_name(state, state.default_model)})" if state and state.default_model else "Automatic"
+    return (
+        f"Automatic ({display_name(state, state.default_model)})"
+        if state and state.default_model
+        else "Automatic"
+    )
 
 
 def _choices(state: EngineState) -> list[tuple[str, str]]:

@@ -70,11 +70,15 @@ class HomePage(CardPage):
     def _steps(self) -> Card:
         card = Card()
         card.column.setSpacing(2 * GRID)
-        self.chat_step = StepRow("chat-circle-text", "Ask something", "Spark answers on this machine; nothing leaves it.")
+        self.chat_step = StepRow(
+            "chat-circle-text", "Ask something", "Spark answers on this machine; nothing leaves it."
+        )
         self.open_chat = self.chat_step.add(Button("Open chat", look="primary"))
         models = StepRow("cube", "Choose a model", "See what is on this machine, load it or free its memory.")
         self.open_models = models.add(Button("Open models"))
-        connect = StepRow("link-simple", "Connect an app", "Any app that speaks OpenAI's API can use this address:")
+        connect = StepRow(
+            "link-simple", "Connect an app", "Any app that speaks OpenAI's API can use this address:"
+        )
         connect.add_line(row(self.address, self.copy_address, None, spacing=4))
         self.copy_curl = connect.add(Button("Copy curl", name="Copy an example for curl"))
         self.copy_python = connect.add(Button("Copy Python", name="Copy an example for Python"))
@@ -93,8 +97,12 @@ class HomePage(CardPage):
         self.open_models.clicked.connect(lambda: self._context.go("models"))
         self.start.clicked.connect(actions.start_engine)
         self.copy_address.clicked.connect(lambda: actions.copy(self.address.text(), "The API address"))
-        self.copy_curl.clicked.connect(lambda: actions.copy(curl_snippet(self.address.text()), "The curl example"))
-        self.copy_python.clicked.connect(lambda: actions.copy(python_snippet(self.address.text()), "The Python example"))
+        self.copy_curl.clicked.connect(
+            lambda: actions.copy(curl_snippet(self.address.text()), "The curl example")
+        )
+        self.copy_python.clicked.connect(
+            lambda: actions.copy(python_snippet(self.address.text()), "The Python example")
+        )
 
     def recheck(self) -> None:
         """F5: look again for models on disk."""
@@ -119,10 +127,14 @@ class HomePage(CardPage):
         figures = state.metrics if state else None
         active = sum(is_active(r) for r in state.requests.values()) if state else 0
         facts = {
-            "Model": f"{display_name(state, served.model)} on {served.device}" if state and served else "none loaded",
+            "Model": f"{display_name(state, served.model)} on {served.device}"
+            if state and served
+            else "none loaded",
             "Requests": counted(active, "running", "running") if active else "none running",
             "Speed": speed(figures.tokens_per_second) if figures and figures.tokens_per_second else "idle",
-            "Memory": size(figures.engine_bytes + figures.runner_bytes) if figures and figures.engine_bytes else "–",
+            "Memory": size(figures.engine_bytes + figures.runner_bytes)
+            if figures and figures.engine_bytes
+            else "–",
         }
         for name, words in facts.items():
             self._facts[name].setText(words if state else "–")

@@ -19,7 +19,9 @@ class ModelCard(Card):
         self.rows = {v.id: VariantRow(v, model.name, context) for v in model.variants}
         self._default = label("used by apps that ask for “auto”", "small")
         self.column.setSpacing(GRID + 2)
-        self.column.addLayout(row(label(model.name, "lead"), self._default, None, label(_facts(model), "small")))
+        self.column.addLayout(
+            row(label(model.name, "lead"), self._default, None, label(_facts(model), "small"))
+        )
         self.column.addWidget(label(model.summary, "quiet", wrap=True))
         for variant_row in self.rows.values():
             self.column.addWidget(rule())

@@ -53,7 +53,9 @@ class ModelsPage(CardPage):
             self.show_cards()
 
     def _draw_cards(self, state: EngineState) -> None:
-        models = sorted(state.models.values(), key=lambda m: not any(is_installed(v.status) for v in m.variants))
+        models = sorted(
+            state.models.values(), key=lambda m: not any(is_installed(v.status) for v in m.variants)
+        )
         if _shape(models) != [(id, card.variants) for id, card in self.cards.items()]:
             self._make_cards(models)
         for model in models:

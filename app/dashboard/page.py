@@ -18,8 +18,13 @@ class Page(QWidget):
     def recheck(self) -> None:
         """F5: look again at whatever this page shows; pages that are live anyway have nothing to do."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+
     def shown(self) -> None:
-        """The page came to the front; put the focus where people begin."""
+        """The page came to the front: the next Tab begins at its top, unless it knows a better place."""
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 class CardPage(Page):
@@ -55,11 +60,17 @@ class CardPage(Page):
             case Refused(title=title, message=message, remedy=remedy):
                 self.show_empty("warning-circle", title, plain(f"{message}\n{remedy}".strip()), "Try again")
             case Stopped():
-                self.show_empty("power", "The engine is stopped", "Start it to see and load models.", "Start engine")
+                self.show_empty(
+                    "power", "The engine is stopped", "Start it to see and load models.", "Start engine"
+                )
             case Lost():
-                self.show_empty("arrow-clockwise", "The engine ended unexpectedly", "Spark is starting it again.")
+                self.show_empty(
+                    "arrow-clockwise", "The engine ended unexpectedly", "Spark is starting it again."
+                )
             case _:
-                self.show_empty("hourglass", "Starting", "The engine is on its way; this takes a few seconds.")
+                self.show_empty(
+                    "hourglass", "Starting", "The engine is on its way; this takes a few seconds."
+                )
 
 
 def _scrolling(column: QVBoxLayout) -> QScrollArea:

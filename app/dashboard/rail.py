@@ -23,7 +23,9 @@ class Rail(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._word = label("Spark", "lead")
         self._group = QButtonGroup(self)
-        self.buttons = {page.id: self._entry(page.id, page.word, page.glyph, at) for at, page in enumerate(PAGES)}
+        self.buttons = {
+            page.id: self._entry(page.id, page.word, page.glyph, at) for at, page in enumerate(PAGES)
+        }
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID, GRID + 4, GRID, GRID)
         column.setSpacing(2)

@@ -16,7 +16,13 @@ from spark_engine.types.models import is_moving
 from spark_engine.types.state import EngineState, find_variant
 
 HEIGHT = 56
-SHAPES: dict[Mood, Shape] = {"starting": "half", "ready": "disc", "busy": "target", "problem": "cross", "stopped": "dash"}
+SHAPES: dict[Mood, Shape] = {
+    "starting": "half",
+    "ready": "disc",
+    "busy": "target",
+    "problem": "cross",
+    "stopped": "dash",
+}
 
 
 class Strip(QWidget):
@@ -96,7 +102,11 @@ class Strip(QWidget):
 
     def _load_default(self, state: EngineState) -> tuple[str, tuple[str, str]]:
         variant = loadable(state)
-        if variant is None or is_moving(variant.status) or self._context.actions.is_busy(f"load:{variant.id}"):
+        if (
+            variant is None
+            or is_moving(variant.status)
+            or self._context.actions.is_busy(f"load:{variant.id}")
+        ):
             return "", ("", "")
         return f"Load {display_name(state, variant.id)}", ("load", variant.id)
 

@@ -5,7 +5,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.dashboard.context import Context
-from app.headline import variant_words
+from app.headline import FORMATS, variant_words
 from app.tokens import GRID
 from app.widgets.button import Button
 from app.widgets.card import row
@@ -15,8 +15,8 @@ from app.widgets.text import label, show_text
 from app.words import duration, plain, size, tokens
 from spark_engine.types.components import Broken, ComponentEntry, Installing, Removing
 from spark_engine.types.models import (
-    Loading,
     LoadFailed,
+    Loading,
     NotInstalled,
     Ready,
     Restarting,
@@ -53,11 +53,18 @@ class VariantRow(QWidget):
         super().__init__()
         self._context, self._model_name = context, model_name
         self._name, self._size = label(variant_words(variant)), label(look="small")
-        self.chip, self.button, self.copy_details = Chip(bare=True), Button(), Button("Copy details", "copy", "plain")
+        self.chip, self.button, self.copy_details = (
+            Chip(bare=True),
+            Button(),
+            Button("Copy details", "copy", "plain"),
+        )
         self.copy_path = Button("Copy path", "copy", "plain")
         self.progress = ProgressRow(f"Cancel installing for {model_name}")
         self.loading = ProgressRow()
-        self._detail, self._remedy = label(look="small", wrap=True), label(look="small", wrap=True, selectable=True)
+        self._detail, self._remedy = (
+            label(look="small", wrap=True),
+            label(look="small", wrap=True, selectable=True),
+        )
         self._action: RowAction | None = None
         self._evidence = ""
         self._arrange()
@@ -115,7 +122,9 @@ class VariantRow(QWidget):
         failed = status if isinstance(status, LoadFailed) else broken
         self._evidence = _evidence(failed or status)
         self.copy_details.setVisible(bool(self._evidence))
-        show_text(self._detail, plain(f"{failed.title}. {failed.message}") if failed else _detail(status, component))
+        show_text(
+            self._detail, plain(f"{failed.title}. {failed.message}") if failed else _detail(status, component)
+        )
         show_text(self._remedy, plain(failed.remedy) if failed else "")
 
     def _show_progress(self, status: VariantStatus, component: ComponentEntry | None) -> None:
@@ -142,7 +151,9 @@ def row_action(variant: VariantEntry, component: ComponentEntry | None) -> RowAc
         return None
     match variant.status:
         case Ready() | Loading() | Restarting():
-            return RowAction("unload", "Unload" if isinstance(variant.status, Ready) else "Cancel", variant.id)
+            return RowAction(
+                "unload", "Unload" if isinstance(variant.status, Ready) else "Cancel", variant.id
+            )
         case LoadFailed():
             return RowAction("load", "Retry", variant.id)
         case Unloaded():
@@ -157,7 +168,12 @@ def _first_step(variant: VariantEntry, component: ComponentEntry | None) -> RowA
         return RowAction("load", "Load", variant.id)
     if isinstance(component.status, Broken):
         return RowAction("install", "Try again", component.id)
-    return RowAction("install", f"Install {component.name} support", component.id)
+    return RowAction("install", f"Install {_support(variant, component)} support", component.id)
+
+
+def _support(variant: VariantEntry, component: ComponentEntry) -> str:
+    """What a component adds: its one format (GGUF), else its own name (PyTorch)."""
+    return FORMATS[variant.format] if len(component.formats) == 1 else component.name
 
 
 def _detail(status: VariantStatus, component: ComponentEntry | None) -> str:

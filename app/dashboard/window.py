@@ -27,7 +27,9 @@ class Window(QMainWindow):
 
     closed = Signal()
 
-    def __init__(self, base: BaseDir, store: Store, actions: Actions, board: NoticeBoard, talk: Conversation) -> None:
+    def __init__(
+        self, base: BaseDir, store: Store, actions: Actions, board: NoticeBoard, talk: Conversation
+    ) -> None:
         super().__init__()
         self.setWindowTitle("Spark")
         self.setWindowIcon(mark())
@@ -103,12 +105,14 @@ class Window(QMainWindow):
             page.start_new()
 
     def _order_tabs(self) -> None:
-        follow_reading_order([self.rail, self.strip, self.notices, self.page])
+        follow_reading_order([self.rail, self.strip, self.notices, self.page], before_last=self.page)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt: the size changed."""
         super().resizeEvent(event)
         self.rail.fold(self.width() < FOLD_BELOW)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        """Qt: the window is being closed."""
         super().closeEvent(event)
         self.closed.emit()

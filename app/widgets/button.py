@@ -12,7 +12,13 @@ class Button(QPushButton):
     """A button that says what it does. `look`: `primary`, `plain`, `entry` or none; a `glyph` alone needs a `name`."""
 
     def __init__(
-        self, text: str = "", glyph: str = "", look: str = "", *, name: str = "", parent: QWidget | None = None
+        self,
+        text: str = "",
+        glyph: str = "",
+        look: str = "",
+        *,
+        name: str = "",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._glyph = glyph
@@ -47,6 +53,7 @@ class Button(QPushButton):
             self._draw_icon()
 
     def changeEvent(self, event: QEvent) -> None:
+        """Qt: style, palette or font changed."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._draw_icon()

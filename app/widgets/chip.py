@@ -16,7 +16,9 @@ MARK = 10.0
 class Chip(QWidget):
     """A small pill: a shape and a word in one tone (`ok`, `warn`, `bad`, `info`, `quiet`)."""
 
-    def __init__(self, word: str = "", tone: str = "quiet", shape: Shape = "ring", *, bare: bool = False) -> None:
+    def __init__(
+        self, word: str = "", tone: str = "quiet", shape: Shape = "ring", *, bare: bool = False
+    ) -> None:
         super().__init__()
         self._word, self._tone, self._shape, self._bare = word, tone, shape, bare
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -36,18 +38,22 @@ class Chip(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
+        """Qt: the size it wants."""
         width = self.fontMetrics().horizontalAdvance(self._word) + MARK + 8
         return QSize(round(width + (0 if self._bare else 2.5 * GRID)), 26)
 
     def minimumSizeHint(self) -> QSize:
+        """Qt: the size it must have."""
         return self.sizeHint()
 
     def changeEvent(self, event: QEvent) -> None:
+        """Qt: style, palette or font changed."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.StyleChange, QEvent.Type.FontChange):
             self.updateGeometry()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """Qt: draw."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = theme()
@@ -77,7 +83,8 @@ def draw_mark(painter: QPainter, box: QRectF, shape: Shape, colour: QColor) -> N
             painter.setBrush(colour)
             painter.drawChord(inner, 90 * 16, 180 * 16)
         case "triangle":
-            painter.drawPolygon(QPolygonF([QPointF(inner.center().x(), inner.top()), inner.bottomRight(), inner.bottomLeft()]))
+            top = QPointF(inner.center().x(), inner.top())
+            painter.drawPolygon(QPolygonF([top, inner.bottomRight(), inner.bottomLeft()]))
         case "target":
             painter.drawEllipse(inner)
             painter.setBrush(colour)

@@ -21,5 +21,7 @@ class Choice(QComboBox):
     def paintEvent(self, event: QPaintEvent) -> None:
         """The box as the style draws it, then the arrow."""
         super().paintEvent(event)
-        place = QRect(self.width() - ICON_SMALL - GRID, (self.height() - ICON_SMALL) // 2, ICON_SMALL, ICON_SMALL)
+        place = QRect(
+            self.width() - ICON_SMALL - GRID, (self.height() - ICON_SMALL) // 2, ICON_SMALL, ICON_SMALL
+        )
         icon("caret-down", theme().text[1]).paint(QPainter(self), place)

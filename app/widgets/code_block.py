@@ -79,6 +79,7 @@ class _CodeText(QPlainTextEdit):
         return round(lines * self.fontMetrics().lineSpacing()) + 4 + (BAR if widest > width else 0)
 
     def changeEvent(self, event: QEvent) -> None:
+        """Qt: style, palette or font changed."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._set_font()

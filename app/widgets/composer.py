@@ -98,6 +98,7 @@ class _Field(QPlainTextEdit):
         self.setFixedHeight(shown * spacing + 8)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt: Enter sends, with Shift it starts a new line."""
         enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.entered.emit()
@@ -110,13 +111,16 @@ class _Field(QPlainTextEdit):
             self.insertPlainText(source.text())
 
     def resizeEvent(self, event: object) -> None:
+        """Qt: the size changed."""
         super().resizeEvent(event)  # type: ignore[arg-type]
         self.fit()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
+        """Qt: the cursor came."""
         super().focusInEvent(event)
         self.focus_changed.emit(True)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Qt: the cursor left."""
         super().focusOutEvent(event)
         self.focus_changed.emit(False)

@@ -44,6 +44,7 @@ class EmptyState(QWidget):
         self.button.setVisible(bool(action))
 
     def changeEvent(self, event: QEvent) -> None:
+        """Qt: style, palette or font changed."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._draw_sign()

@@ -122,7 +122,7 @@ class Answer(QWidget):
             top += height + GRID
         for extra in (self._waiting, self._trouble, self._foot):
             if extra is not None and not extra.isHidden():
-                height = extra.heightForWidth(width) if extra.hasHeightForWidth() else extra.sizeHint().height()
+                height = _height(extra, width)
                 indent = FOOT_INDENT if extra is self._foot else 2
                 extra.setGeometry(QRect(indent, top, width - indent, height))
                 top += height + GRID
@@ -156,6 +156,10 @@ class Answer(QWidget):
     def _drop(self, part: QWidget) -> None:
         part.hide()
         part.deleteLater()
+
+
+def _height(widget: QWidget, width: int) -> int:
+    return widget.heightForWidth(width) if widget.hasHeightForWidth() else widget.sizeHint().height()
 
 
 def _trouble(parent: QWidget, title: str, text: str, remedy: str, retry: SignalInstance) -> Card:

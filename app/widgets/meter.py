@@ -33,9 +33,11 @@ class Meter(QWidget):
             self.update()
 
     def sizeHint(self) -> QSize:
+        """Qt: the size it wants."""
         return self._size
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """Qt: draw."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours, box = theme(), QRectF(self.rect())

@@ -20,7 +20,9 @@ class NoticeBar(QWidget):
     copied = Signal()
     dismissed = Signal()
 
-    def __init__(self, tone: str, title: str, text: str, remedy: str, *, action: str = "", details: bool = False) -> None:
+    def __init__(
+        self, tone: str, title: str, text: str, remedy: str, *, action: str = "", details: bool = False
+    ) -> None:
         super().__init__()
         self._tone = tone
         self.setAccessibleName(title)
@@ -52,10 +54,12 @@ class NoticeBar(QWidget):
             line.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
 
     def changeEvent(self, event: QEvent) -> None:
+        """Qt: style, palette or font changed."""
         super().changeEvent(event)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """Qt: draw."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = theme()

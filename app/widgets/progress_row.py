@@ -26,9 +26,11 @@ class ProgressBar(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
+        """Qt: the size it wants."""
         return QSize(120, 6)
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        """Qt: draw."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours, box = theme(), QRectF(self.rect())

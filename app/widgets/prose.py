@@ -1,7 +1,16 @@
 """Formatted text that can be selected and read out: Markdown without HTML, pictures or fetching of any kind."""
 
 from PySide6.QtCore import QEvent, Qt, QUrl, Signal
-from PySide6.QtGui import QBrush, QColor, QTextBlockFormat, QTextCursor, QTextDocument, QTextOption, QTextTable
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QTextBlockFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFrameFormat,
+    QTextOption,
+    QTextTable,
+)
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QWidget
 
 from app.theme import theme
@@ -13,7 +22,7 @@ _NO_HTML = QTextDocument.MarkdownFeature.MarkdownNoHTML | QTextDocument.Markdown
 
 
 class ProseView(QTextBrowser):
-    """Text as high as it needs to be. `link_chosen`: the address of a link that was clicked; nothing opens by itself."""
+    """Text as high as it needs to be. `link_chosen` carries the address of a clicked link; nothing opens by itself."""
 
     link_chosen = Signal(str)
 
@@ -66,6 +75,7 @@ class ProseView(QTextBrowser):
         return None
 
     def wheelEvent(self, event: QEvent) -> None:
+        """Qt: the wheel scrolls the page, not the text."""
         event.ignore()
 
     def _space_lines(self) -> None:
@@ -76,13 +86,19 @@ class ProseView(QTextBrowser):
             shape = QTextBlockFormat()
             shape.setLineHeight(LINE_HEIGHT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
             cursor.setPosition(block.position())
-            apart = 0 if cursor.currentTable() or not self._formatted else ITEM_GAP if block.textList() else PARAGRAPH_GAP
-            shape.setTopMargin(apart)
-            shape.setBottomMargin(apart)
+            gap = self._gap(cursor)
+            shape.setTopMargin(gap)
+            shape.setBottomMargin(gap)
             cursor.mergeBlockFormat(shape)
             if block.blockFormat().headingLevel():
                 self._calm_heading(cursor)
             block = block.next()
+
+    def _gap(self, cursor: QTextCursor) -> int:
+        """The room above and below a block (px)."""
+        if not self._formatted or cursor.currentTable():
+            return 0
+        return ITEM_GAP if cursor.currentList() else PARAGRAPH_GAP
 
     def _calm_tables(self) -> None:
         """Hairlines in place of Qt's heavy borders."""
@@ -91,6 +107,7 @@ class ProseView(QTextBrowser):
                 shape = frame.format()
                 shape.setBorderCollapse(True)
                 shape.setBorder(1)
+                shape.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
                 shape.setBorderBrush(QBrush(QColor(theme().surface[3])))
                 shape.setCellPadding(CELL_PADDING)
                 shape.setCellSpacing(0)
@@ -100,6 +117,7 @@ class ProseView(QTextBrowser):
         cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
         shape = cursor.charFormat()
         shape.setProperty(shape.Property.FontSizeAdjustment.value, 0)
-        shape.setProperty(shape.Property.FontPixelSize.value, SIZE_LEAD if cursor.blockFormat().headingLevel() < 3 else SIZE_BODY)
+        size = SIZE_LEAD if cursor.blockFormat().headingLevel() < 3 else SIZE_BODY
+        shape.setProperty(shape.Property.FontPixelSize.value, size)
         cursor.mergeCharFormat(shape)
         cursor.clearSelection()

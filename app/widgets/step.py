@@ -41,6 +41,7 @@ class StepRow(QWidget):
         self._words.addLayout(line)
 
     def changeEvent(self, event: QEvent) -> None:
+        """Qt: style, palette or font changed."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._draw_sign()

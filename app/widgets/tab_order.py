@@ -1,6 +1,6 @@
 """Puts the Tab key in reading order: top to bottom, left to right, one region after the other."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QPoint, Qt
@@ -15,9 +15,11 @@ def focusable(root: QWidget) -> list[QWidget]:
     return sorted(reachable, key=lambda w: _place(w, root))
 
 
-def follow_reading_order(regions: Iterable[QWidget]) -> None:
-    """Chain the regions' widgets one after the other."""
-    for before, after in pairwise([w for region in regions for w in focusable(region)]):
+def follow_reading_order(regions: Sequence[QWidget], before_last: QWidget | None = None) -> None:
+    """Chain the regions' widgets one after the other; `before_last` comes right before the last region's."""
+    first = [w for region in regions[:-1] for w in focusable(region)]
+    middle = [before_last] if before_last is not None else []
+    for before, after in pairwise([*first, *middle, *focusable(regions[-1])]):
         QWidget.setTabOrder(before, after)
 
 

@@ -43,6 +43,7 @@ class ElidedLabel(QLabel):
         self._fit()
 
     def resizeEvent(self, event: object) -> None:
+        """Qt: the size changed."""
         self._fit()
 
     def _fit(self) -> None:

@@ -76,12 +76,14 @@ class Transcript(QScrollArea):
         self._place(0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt: the size changed."""
         super().resizeEvent(event)
         if self._usable() != self._width:
             self._refit.start()
         self._place(0)
 
     def changeEvent(self, event: QEvent) -> None:
+        """Qt: style, palette or font changed."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "_refit"):
             self._refit.start()

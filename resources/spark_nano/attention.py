@@ -1,20 +1,26 @@
 """Plain causal attention in bfloat16: on short rows its backward pass is far quicker on a CPU than the fused one."""
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import torch
 from transformers import AttentionInterface
 
 
-@cache
+@lru_cache(maxsize=64)
 def _bias(length: int, groups: int) -> torch.Tensor:
     """What hides later tokens, once per query head of a group."""
     return torch.full((length, length), -1e4, dtype=torch.bfloat16).triu(1).repeat(groups, 1)[None]
 
 
 def plain_attention(
-    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, scaling: float, **_: Any
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: Any,
+    scaling: float,
+    **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Grouped-query attention of right-padded rows; padding comes last, so the causal rule hides it."""
     rows, heads, length, width = query.shape

@@ -88,8 +88,12 @@ def score(name: str, root: Path, wrong: bool) -> dict[str, Any]:
         endless += used >= MOST
         tokens += used
         if wrong and not right:
-            print(f"[{category}] {prompt}\n    {said!r}\n    {wanted.get('answer') if isinstance(wanted, dict) else wanted!r}")
-    scores = {k: {"right": r, "asked": n, "percent": round(100 * r / n, 1)} for k, (r, n) in sorted(counts.items())}
+            print(
+                f"[{category}] {prompt}\n    {said!r}\n    {wanted.get('answer') if isinstance(wanted, dict) else wanted!r}"
+            )
+    scores = {
+        k: {"right": r, "asked": n, "percent": round(100 * r / n, 1)} for k, (r, n) in sorted(counts.items())
+    }
     speed = round(tokens / (time.monotonic() - began))
     return {"format": name, "scores": scores, "endless": endless, "answer_tokens_per_second": speed}
 

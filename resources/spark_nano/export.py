@@ -33,7 +33,11 @@ def _save_tokenizer(work: Path, target: Path) -> None:
     tokenizer.save_pretrained(target)
     path = target / "tokenizer_config.json"
     settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    settings |= {"chat_template": TEMPLATE, "tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": False}
+    settings |= {
+        "chat_template": TEMPLATE,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "add_bos_token": False,
+    }
     path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     (target / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
     special = {f"{kind}_token": "<|endoftext|>" for kind in ("bos", "eos", "pad", "unk")}

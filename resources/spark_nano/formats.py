@@ -67,7 +67,9 @@ class TorchDecoder:
     def feed(self, tokens: list[int]) -> np.ndarray:
         """One forward pass."""
         with self.torch.inference_mode():
-            out = self.model(input_ids=self.torch.tensor([tokens]), past_key_values=self.cache, use_cache=True)
+            out = self.model(
+                input_ids=self.torch.tensor([tokens]), past_key_values=self.cache, use_cache=True
+            )
         self.cache = out.past_key_values
         return np.asarray(out.logits[0, -1].float().numpy())
 
@@ -92,7 +94,11 @@ class GgufDecoder:
         return np.array(self.model._ctx.get_logits()[: self.model.n_vocab()])
 
 
-DECODERS: dict[str, type[Any]] = {"onnx-int4": OnnxDecoder, "gguf-q8_0": GgufDecoder, "safetensors": TorchDecoder}
+DECODERS: dict[str, type[Any]] = {
+    "onnx-int4": OnnxDecoder,
+    "gguf-q8_0": GgufDecoder,
+    "safetensors": TorchDecoder,
+}
 
 
 def open_format(root: Path, name: str) -> tuple[Decoder, Tokenizer]:

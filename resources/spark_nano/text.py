@@ -6,8 +6,19 @@ from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-SPECIAL = ["<|endoftext|>", "<|end|>", "<|endofprompt|>", "<|assistant|>", "<|user|>", "<|system|>", "<|tool|>",
-           "<|/tool|>", "<|tool_call|>", "<|/tool_call|>", "<|tool_response|>"]
+SPECIAL = [
+    "<|endoftext|>",
+    "<|end|>",
+    "<|endofprompt|>",
+    "<|assistant|>",
+    "<|user|>",
+    "<|system|>",
+    "<|tool|>",
+    "<|/tool|>",
+    "<|tool_call|>",
+    "<|/tool_call|>",
+    "<|tool_response|>",
+]
 TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'system' and 'tools' in message and message['tools'] "
     "is not none %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|tool|>' + message['tools'] + "
@@ -20,10 +31,12 @@ IGNORE = -100
 def new_tokenizer(texts: list[str], size: int) -> Tokenizer:
     """A byte-level BPE with every digit alone."""
     made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(r"\d"), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False),
-    ])
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\d"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
     made.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     made.train_from_iterator(

@@ -27,12 +27,26 @@ def config() -> Phi3Config:
     """Phi-4-mini's architecture in small."""
     factors = 24
     return Phi3Config(
-        vocab_size=VOCABULARY, hidden_size=256, intermediate_size=768, num_hidden_layers=7, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=8192, original_max_position_embeddings=4096,
-        partial_rotary_factor=0.75, rope_theta=10000.0, rms_norm_eps=1e-5, tie_word_embeddings=True,
-        rope_scaling={"type": "longrope", "short_factor": [1.0] * factors,
-                      "long_factor": [1.0 + i / (factors - 1) for i in range(factors)]},
-        bos_token_id=0, eos_token_id=[0, 1], pad_token_id=0,
+        vocab_size=VOCABULARY,
+        hidden_size=256,
+        intermediate_size=768,
+        num_hidden_layers=7,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=8192,
+        original_max_position_embeddings=4096,
+        partial_rotary_factor=0.75,
+        rope_theta=10000.0,
+        rms_norm_eps=1e-5,
+        tie_word_embeddings=True,
+        rope_scaling={
+            "type": "longrope",
+            "short_factor": [1.0] * factors,
+            "long_factor": [1.0 + i / (factors - 1) for i in range(factors)],
+        },
+        bos_token_id=0,
+        eos_token_id=[0, 1],
+        pad_token_id=0,
     )
 
 
@@ -42,7 +56,9 @@ def held_questions() -> set[str]:
     return {key_of(q) for questions in held.values() for q in questions}
 
 
-def batches(guide: Guide, encoder: Encoder, rng: random.Random, tokens: int, shares: tuple[float, float]) -> Any:
+def batches(
+    guide: Guide, encoder: Encoder, rng: random.Random, tokens: int, shares: tuple[float, float]
+) -> Any:
     """Endless batches of about `tokens` tokens, rows of like length together."""
     while True:
         pool = [encoder.encode(conversation(guide, rng, shares), rng) for _ in range(1500)]
@@ -103,8 +119,13 @@ class Training:
 
     def save(self) -> None:
         """Writes the checkpoint; a reader never sees half of one."""
-        saved = {"model": self.model.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers],
-                 "step": self.step, "spent": self.spent, "tokens": self.tokens}
+        saved = {
+            "model": self.model.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "step": self.step,
+            "spent": self.spent,
+            "tokens": self.tokens,
+        }
         torch.save(saved, self.path.with_suffix(".new"))
         self.path.with_suffix(".new").replace(self.path)
 
@@ -146,7 +167,9 @@ def tokenizer_for(work: Path, guide: Guide) -> Any:
     path = work / "tokenizer.json"
     if not path.exists():
         rng = random.Random(SEED)
-        texts = [prompt_text(conversation(guide, rng, (0.8, 0.12))).replace("<|", "\n<|") for _ in range(6000)]
+        texts = [
+            prompt_text(conversation(guide, rng, (0.8, 0.12))).replace("<|", "\n<|") for _ in range(6000)
+        ]
         new_tokenizer(texts, VOCABULARY).save(str(path))
     return load_tokenizer(path)
 
@@ -155,9 +178,13 @@ def main() -> None:
     """Trains until the time is up, saving every two minutes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("/tmp/nano-work"))
-    parser.add_argument("--minutes", type=float, default=75, help="training time in all, earlier runs included")
+    parser.add_argument(
+        "--minutes", type=float, default=75, help="training time in all, earlier runs included"
+    )
     parser.add_argument("--tokens", type=int, default=4096, help="tokens per step")
-    parser.add_argument("--shares", type=float, nargs=2, default=(0.5, 0.22), help="guide questions, tool calls")
+    parser.add_argument(
+        "--shares", type=float, nargs=2, default=(0.5, 0.22), help="guide questions, tool calls"
+    )
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(2)
@@ -167,7 +194,9 @@ def main() -> None:
     print(f"{sum(p.numel() for p in run.model.parameters()):,} parameters, step {run.step}", flush=True)
     began = saved = time.monotonic()
     before, mean, counted = run.spent, 0.0, run.tokens
-    for ids, labels in batches(guide, encoder, random.Random(SEED + run.step), args.tokens, tuple(args.shares)):
+    for ids, labels in batches(
+        guide, encoder, random.Random(SEED + run.step), args.tokens, tuple(args.shares)
+    ):
         loss = run.advance(ids, labels)
         mean = loss if not mean else 0.98 * mean + 0.02 * loss
         run.spent = before + time.monotonic() - began

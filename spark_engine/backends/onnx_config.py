@@ -37,9 +37,11 @@ class OnnxConfig(Struct, frozen=True):
 
 def read_config(folder: Path) -> OnnxConfig:
     """The configuration in `folder`. Unavailable when it is missing, broken or points out of the folder."""
-    model = _read(folder / "genai_config.json").get("model")
+    described = _read(folder / "genai_config.json")
     try:
-        return _config(folder, model)
+        if not described["search"].get("past_present_share_buffer"):
+            raise _broken(folder, "the model was exported without GroupQueryAttention, which Spark needs")
+        return _config(folder, described["model"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _broken(folder, f"genai_config.json lacks or garbles {error}") from error
 

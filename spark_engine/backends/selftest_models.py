@@ -40,7 +40,9 @@ class OnnxTrial:
 
         self.version = str(onnxruntime.__version__)
         self.build = ", ".join(
-            p.removesuffix("ExecutionProvider") for p in onnxruntime.get_available_providers()
+            provider.removesuffix("ExecutionProvider")
+            for provider in onnxruntime.get_available_providers()
+            if not provider.startswith("Azure")  # a remote one that every build lists
         )
         decoder = json.loads((folder / "genai_config.json").read_text(encoding="utf-8"))["model"]["decoder"]
         options = onnxruntime.SessionOptions()

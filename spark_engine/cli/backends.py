@@ -109,7 +109,7 @@ def component_text(status: ComponentStatus) -> Text:
         case Verified():
             return marked("ok", "verified", "")
         case Installed():
-            return marked("warn", "installed, not tried yet", "")
+            return marked("ok", "installed", "")
         case Installing(fraction, step):
             return marked("warn", f"installing {fraction:.0%}: {step}", "")
         case Removing():

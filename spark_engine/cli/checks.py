@@ -86,9 +86,8 @@ def settings_finding(base: BaseDir) -> Finding:
         config = load_config(base.settings_file, os.environ)
     except SparkError as error:
         return Finding("Settings", "bad", error.message, error.remedy)
-    changed = sum(resolved.origin != "default" for resolved in config.values.values())
-    where = str(base.settings_file) if base.settings_file.exists() else "no file"
-    return Finding("Settings", "ok", f"{where}; {changed} differ from the default")
+    changed = [key for key, resolved in config.values.items() if resolved.origin != "default"]
+    return Finding("Settings", "ok", f"changed: {', '.join(changed)}" if changed else "all at their defaults")
 
 
 def bundled_model_finding(base: BaseDir) -> Finding:

@@ -9,6 +9,7 @@ from spark_engine.cli.answer import AnswerPrinter
 from spark_engine.cli.shell import Shell
 from spark_engine.errors import SparkError
 from spark_engine.types.chat import ChatMessage
+from spark_engine.types.ids import AUTO
 
 if TYPE_CHECKING:
     from spark_engine.client.http import SparkClient
@@ -28,8 +29,9 @@ class Conversation:
         """Read questions and answer them until /exit or the end of input; answers run on `loop`."""
         client = self._shell.client()
         try:
-            loop.run(client.state())  # says at once when no engine runs
-            self._shell.terminal.note(HELP)
+            state = loop.run(client.state())  # says at once when no engine runs
+            meant = state.default_model if self._model == AUTO else self._model
+            self._shell.terminal.note(f"You are talking to {meant or 'no model yet'}. {HELP}")
             while (line := self._read()) is not None:
                 self._take(line, loop, client)
         finally:

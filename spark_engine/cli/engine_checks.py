@@ -69,7 +69,7 @@ def component_finding(entry: ComponentEntry) -> Finding:
     subject = f"Backend {entry.id}"
     match entry.status:
         case Verified() | Installed():
-            tried = "" if isinstance(entry.status, Verified) else ", not tried by itself yet"
+            tried = ", a model has run with it" if isinstance(entry.status, Verified) else ""
             return Finding(subject, "ok", f"{entry.name} {version_of(entry.status)}{tried}")
         case Installing() | Removing():
             return Finding(subject, "ok", f"{entry.name} is being changed.")

@@ -148,7 +148,7 @@ def _row(variant: VariantEntry, is_default: bool) -> tuple[RenderableType, ...]:
     kind = " ".join(word for word in (variant.format, variant.quantization) if word and word != "none")
     notes = ["answers as `auto`"] if is_default else []
     if variant.component:
-        notes.append(f"needs {variant.component}: `spark backends install {variant.component}`")
+        notes.append(f"needs the backend {variant.component}")
     bytes = size(variant.size_bytes) if variant.size_bytes else ""
     return (
         printable(variant.id),

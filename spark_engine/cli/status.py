@@ -1,17 +1,26 @@
 """`spark status`: what the engine is doing right now, on one screen."""
 
+import asyncio
+import contextlib
 import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 
-from spark_engine.cli.models import describe, state_text
+from spark_engine.cli.following import states
+from spark_engine.cli.models import state_text
 from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
 from spark_engine.cli.terminal import Terminal, facts, marked, table
 from spark_engine.cli.words import printable, seconds, size, speed
 from spark_engine.types.health import HealthReport, Problem
-from spark_engine.types.models import Ready, is_moving
+from spark_engine.types.models import Ready, VariantStatus, is_moving
 from spark_engine.types.state import EngineState
 
+if TYPE_CHECKING:
+    from spark_engine.client.http import SparkClient
+
+FRESH_WITHIN_S, FIGURES_AGE_S = 1.0, 11.0
 SIGNS = {"error": "bad", "warning": "warn", "info": "ok"}
 
 
@@ -22,11 +31,22 @@ def status(json: JsonOption = False, base_dir: BaseDirOption = None) -> None:
 
 async def _status(shell: Shell) -> None:
     async with shell.client() as client:
-        state, health = await client.state(), await client.health()
+        state, health = await _current(client), await client.health()
     if shell.terminal.json:
         shell.terminal.tell({"health": health, "state": state})
     else:
         _show(shell.terminal, state, health)
+
+
+async def _current(client: "SparkClient") -> EngineState:
+    """The state with fresh figures: the engine samples them only while somebody watches."""
+    state = await client.state()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FRESH_WITHIN_S), aclosing(states(client)) as changes:
+            async for state in changes:
+                if time.time() - state.metrics.at < FIGURES_AGE_S:
+                    break
+    return state
 
 
 def _show(terminal: Terminal, state: EngineState, health: HealthReport) -> None:
@@ -68,12 +88,21 @@ def _figures(state: EngineState) -> RenderableType:
 
 def _models(state: EngineState) -> list[RenderableType]:
     """The models in memory or on the way there."""
-    rows = table("Model", "State", "")
+    rows = table("Model", "State", "Context", "Memory", "Loaded in", right=("Context", "Memory", "Loaded in"))
     for model in state.models.values():
         for variant in model.variants:
             if isinstance(variant.status, Ready) or is_moving(variant.status):
-                rows.add_row(printable(variant.id), state_text(variant.status), printable(describe(variant)))
+                rows.add_row(printable(variant.id), state_text(variant.status), *_held(variant.status))
     return [rows] if rows.row_count else []
+
+
+def _held(status: VariantStatus) -> tuple[str, ...]:
+    """What a ready model holds."""
+    match status:
+        case Ready(_, context, _, memory, load_ms):
+            return f"{context:,} tokens", size(memory), seconds(load_ms / 1000)
+        case _:
+            return ()
 
 
 def tell_problem(terminal: Terminal, problem: Problem) -> None:

@@ -14,7 +14,7 @@ def size(count: float) -> str:
 
 def seconds(count: float) -> str:
     """A span of time: `180 ms`, `1.4 s`, `6 min`, `2 h 5 min`, `3 days`."""
-    if count < 1:
+    if count < 0.9995:
         return f"{count * 1000:.0f} ms"
     if count < 60:
         return f"{count:.1f} s" if count < 10 else f"{count:.0f} s"
@@ -32,7 +32,7 @@ def speed(tokens_per_second: float) -> str:
 
 def counted(count: int, one: str) -> str:
     """`1 token`, `3 tokens`."""
-    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def printable(text: str) -> str:

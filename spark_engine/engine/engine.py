@@ -33,8 +33,10 @@ from spark_engine.types.generation import GenerationRequest
 from spark_engine.types.health import HealthReport, Problem
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import (
+    LoadFailed,
     ModelEntry,
     NotInstalled,
+    Ready,
     Unloaded,
     VariantEntry,
     VariantStatus,
@@ -238,6 +240,8 @@ class Engine:
 
     def _on_status(self, variant: str, status: VariantStatus) -> None:
         self._bus.publish(VariantChanged(variant, status))
+        if isinstance(status, Ready | LoadFailed):
+            self._choose_default()
 
     def _on_component(self, changed: ComponentChanged) -> None:
         self._bus.publish(changed)

@@ -18,7 +18,8 @@ def choose_default(models: Mapping[str, ModelEntry], wished: str, available_byte
     if wished and (variant := _wished(models, wished)) is not None:
         return variant.id
     candidates = [(m, v) for m in models.values() if (v := best_variant(m)) is not None]
-    fitting = [(m, v) for m, v in candidates if v.size_bytes <= available_bytes * MEMORY_SHARE]
+    room = available_bytes * MEMORY_SHARE
+    fitting = [(m, v) for m, v in candidates if _has_its_memory(v) or v.size_bytes <= room]
     if not fitting:
         return ""
     return max(fitting, key=lambda mv: (_usable(mv[1]), mv[0].parameters))[1].id
@@ -88,6 +89,10 @@ def _unknown(name: str, models: Mapping[str, ModelEntry]) -> NotFound:
     )
 
 
+def _has_its_memory(variant: VariantEntry) -> bool:
+    return isinstance(variant.status, Ready) or is_moving(variant.status)
+
+
 def _usable(variant: VariantEntry) -> bool:
     return variant.component is None and not isinstance(variant.status, LoadFailed)
 
@@ -96,7 +101,7 @@ def _rank(variant: VariantEntry) -> tuple[bool, bool, bool, int]:
     """Ready before loading before the rest; then those that can run, in the order formats are preferred."""
     return (
         isinstance(variant.status, Ready),
-        is_moving(variant.status),
+        _has_its_memory(variant),
         _usable(variant),
         -SERVED_FIRST.index(variant.format),
     )

@@ -9,14 +9,14 @@ import sys
 import time
 
 from spark_engine.backends.base import Decoder, SlotInput
-from spark_engine.backends.registry import open_decoder
+from spark_engine.backends.registry import find
 from spark_engine.protocol.messages import LoadPlan
 
 
 def main() -> None:
     """Load the ONNX folder given as argument, then answer lines until end of file."""
     plan = LoadPlan("bench:bare", "onnx", sys.argv[1], threads=int(sys.argv[2]) if len(sys.argv) > 2 else 0)
-    decoder = open_decoder(plan)
+    decoder = find(plan.format).decoder()
     for _ in decoder.load(plan):
         pass
     print(json.dumps({"ready": decoder.device}), flush=True)

@@ -47,7 +47,7 @@ def engine(base: BaseDir, port: int, **settings: object) -> Iterator[Served]:
         process = subprocess.Popen(command, env=environ, stdout=output, stderr=output)
     served = Served(process, base, f"http://127.0.0.1:{port}")
     try:
-        wait_until(lambda: b"ready" in said(base) or process.poll() is not None, 30, "ready", served.log)
+        wait_until(lambda: b"ready http" in said(base) or process.poll() is not None, 30, "ready", served.log)
         yield served
     finally:
         end(process)

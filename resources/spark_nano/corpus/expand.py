@@ -60,10 +60,15 @@ def _case(text: str, rng: random.Random) -> str:
         return text.upper()
     if rng.random() < 0.5:
         text = re.sub(r"\bi\b", "I", text)
-        text = re.sub(r"\bspark\b(?![-_. ]*(nano|models|status|doctor|serve|chat|config|backends|bench|top|watch))",
-                      "Spark", text)
+        text = re.sub(
+            r"\bspark\b(?![-_. ]*(nano|models|status|doctor|serve|chat|config|backends|bench|top|watch))",
+            "Spark",
+            text,
+        )
         for word in ("phi", "openai", "ollama", "anthropic", "onnx", "gguf", "api", "gpu", "cpu", "kv"):
-            right = {"openai": "OpenAI"}.get(word, word.upper() if len(word) < 5 and word != "phi" else word.title())
+            right = {"openai": "OpenAI"}.get(
+                word, word.upper() if len(word) < 5 and word != "phi" else word.title()
+            )
             text = re.sub(rf"\b{word}\b", right, text)
     return text
 
@@ -72,7 +77,9 @@ def _end(text: str, rng: random.Random) -> str:
     """A closing mark, or none."""
     if text[-1:] in "?!.":
         return text
-    asks = re.match(r"(?i)(how|what|which|where|who|why|when|is|are|can|does|do|could|will|must|should)\b", text)
+    asks = re.match(
+        r"(?i)(how|what|which|where|who|why|when|is|are|can|does|do|could|will|must|should)\b", text
+    )
     marks = ["?", "?", "?", "?", "", "", "??", "."] if asks else ["", "", ".", ".", "?", "!"]
     return text + rng.choice(marks)
 

@@ -9,8 +9,18 @@ from .skills import skill
 from .tools import SYSTEMS, call_text, result_example, system_with, tool_example, tool_set
 
 Turn = tuple[str, str]  # role, content
-SYSTEM_TEXTS = [*SYSTEMS, "You are a helpful AI assistant.", "Be brief.", "Answer in one sentence.", "You are a friendly assistant.", "You are Spark's guide.",
-                "Answer the user's question.", "Be concise and helpful.", "You are a careful assistant that answers questions.", "Reply in plain text."]
+SYSTEM_TEXTS = [
+    *SYSTEMS,
+    "You are a helpful AI assistant.",
+    "Be brief.",
+    "Answer in one sentence.",
+    "You are a friendly assistant.",
+    "You are Spark's guide.",
+    "Answer the user's question.",
+    "Be concise and helpful.",
+    "You are a careful assistant that answers questions.",
+    "Reply in plain text.",
+]
 
 
 class Guide:
@@ -66,7 +76,7 @@ def _tool_turns(guide: Guide, rng: random.Random) -> list[Turn]:
     system, ask, calls = tool_example(rng)
     if rng.random() < 0.1:
         question, answer = _pair(guide, rng, 0.7)
-        return [("system", system_with(tool_set(rng, False), rng)), ("user", question), ("assistant", answer)]
+        return [("system", system_with(tool_set(rng), rng)), ("user", question), ("assistant", answer)]
     turns = [("system", system), ("user", ask), ("assistant", call_text(calls))]
     if rng.random() < 0.15:
         fields, says = result_example(rng)

@@ -2,35 +2,146 @@
 
 import json
 import random
-from typing import Any
+from typing import Any, Protocol
 
-from .expand import fill
-from .words import city, is_held, name, phrase, word
+from .expand import HERE, fill, read_toml
+from .real_tools import RealTool
+from .words import WORDS, city, is_held, name, phrase, word
 
-Field = tuple[str, str, str, Any]  # parameter, JSON type, description, value
-VERBS = """get set create delete send find search update open close start stop list show add remove book play read
-write check turn_on turn_off call lookup fetch order cancel schedule convert track translate rename move copy print
-share pause calculate save notify remind measure export import enable disable""".split()
-NOUNS = """weather light alarm email message note task event song flight hotel ticket file folder report invoice
-order contact user meeting reminder timer room door price stock package recipe map route photo video document page
-account balance payment customer product printer camera thermostat heater lamp fan playlist appointment train bus taxi
-table server database backup log job build branch issue comment game score movie book review survey poll
-channel group member device sensor battery window garage garden pump oven fridge washer robot drone car bike
-parking station currency exchange loan card coupon gift basket shelf warehouse shipment label""".split()
-SYSTEMS = ["You are a helpful assistant with some tools.", "You are a helpful assistant.", "", "You are a helpful assistant with these tools.",
-           "Use the tools when needed.", "You can call functions.", "You are an assistant that uses tools."]
+_DATA = read_toml(HERE / "tools.toml")
+SYSTEMS: list[str] = _DATA["systems"]
+KINDS = ["place", "person", "text", "number", "choice", "id", "other"]
+ASKING_VERBS = ("get", "find", "show", "check", "lookup", "fetch")
+
+
+class Field:
+    """A parameter of an invented tool."""
+
+    def __init__(self, kind: str, rng: random.Random, held: bool) -> None:
+        self.kind, self.rng, self.held = kind, rng, held
+        self.choices: list[str] = []
+        if kind == "choice":
+            self.param, self.choices = rng.choice(list(_DATA["choices"].items()))
+        else:
+            self.param = word(rng, held) if kind == "other" else rng.choice(_DATA["params"][kind])
+        self.value = self.new_value()
+
+    def new_value(self) -> Any:
+        """A value of the parameter's kind."""
+        rng, held = self.rng, self.held
+        if self.kind == "place":
+            return city(rng, held)
+        if self.kind == "person":
+            return name(rng, held)
+        if self.kind == "text":
+            return phrase(rng, held, 5)
+        if self.kind == "number":
+            return rng.randint(1, 999 if rng.random() < 0.3 else 60)
+        if self.kind == "id":
+            return f"{word(rng, held)}{rng.choice(['-', '_', '', '.'])}{rng.randint(1, 999)}"
+        return rng.choice(self.choices) if self.choices else word(rng, held)
+
+    def schema(self, described: bool) -> dict[str, Any]:
+        """The parameter as JSON schema."""
+        made: dict[str, Any] = {"type": "integer" if self.kind == "number" else "string"}
+        if self.choices:
+            made["enum"] = self.choices
+        if described:
+            made["description"] = _DATA["describe"].get(self.kind, f"The {self.param}")
+        return made
+
+
+class AnyTool(Protocol):
+    """A tool one can describe and ask for."""
+
+    name: str
+
+    def schema(self, style: float) -> dict[str, Any]:
+        """The tool as it stands in the system message."""
+
+    def ask(self) -> tuple[str, dict[str, Any]]:
+        """A request in words, and the arguments it gives."""
+
+
+class InventedTool:
+    """A tool of a random verb and noun, and how people ask for it."""
+
+    def __init__(self, rng: random.Random, held: bool) -> None:
+        self.rng, self.verb, self.noun = rng, rng.choice(WORDS["tool_verbs"]), _noun(rng, held)
+        words = [*self.verb.split("_"), self.noun]
+        self.name = _join(words if rng.random() < 0.85 else [self.noun, self.verb], rng)
+        kinds = rng.sample(KINDS, rng.choice((0, 1, 1, 1, 2, 2, 3)))
+        if self.noun == "weather":
+            kinds = ["place", "choice"][: rng.randint(1, 2)]
+        fields: dict[str, Field] = {}
+        for kind in kinds:
+            field = Field(kind, rng, held)
+            fields.setdefault(field.param, field)
+        self.fields = list(fields.values())
+
+    def schema(self, style: float) -> dict[str, Any]:
+        """The tool as it stands in the system message."""
+        properties = {f.param: f.schema(style < 0.7) for f in self.fields}
+        says = f"{self.verb.replace('_', ' ').capitalize()} {self.rng.choice(['a', 'the'])} {self.noun}"
+        parameters: dict[str, Any] = {"type": "object", "properties": properties}
+        if style < 0.8 and properties:
+            parameters["required"] = list(properties)
+        return {
+            "name": self.name,
+            "description": says,
+            "parameters": properties if style > 0.93 else parameters,
+        }
+
+    def _details(self, given: list[Field]) -> str:
+        """The values in words."""
+        said: list[str] = []
+        alone = all(f.kind != "person" for f in given)
+        for field in given:
+            ways = _DATA["said"]["only place" if field.kind == "place" and alone else field.kind]
+            said.append(self.rng.choice(ways).format(p=field.param, v=field.value))
+        return " ".join(said)
+
+    def _starts(self) -> list[str]:
+        """The ways to begin a request; `{a}` is an article, `{x}` the details."""
+        if self.rng.random() < 0.06:
+            return [f"(use|call|run) {self.name} {{x}}", f"(use|call) the {self.name} tool {{x}}"]
+        verb, noun = self.verb.replace("_", " "), self.noun
+        polite = "(please|can you|could you|i want you to|i need to|i want to|now|)"
+        starts = [f"{verb} {{a}} {noun} {{x}}"] * 2 + [f"{polite} {verb} {{a}} {noun} {{x}}"]
+        if noun == "weather" or self.verb in ASKING_VERBS:
+            starts += [f"what is the {noun} {{x}}", f"what is the {noun} like {{x}}"]
+            starts += [f"(what's|how is|show me|give me|tell me) the {noun} {{x}}"]
+        return starts
+
+    def ask(self) -> tuple[str, dict[str, Any]]:
+        """A request in words, and the arguments it gives."""
+        rng = self.rng
+        given = [f for f in self.fields if f.kind != "choice" or rng.random() < 0.7]
+        rng.shuffle(given)
+        start = rng.choice(self._starts()).replace("{a}", rng.choice(["the", "a", "the", "my", "a new"]))
+        text = fill(start.replace("{x}", "\0"), rng).replace("\0", self._details(given))
+        text = " ".join(text.split())
+        text = text[:1].upper() + text[1:] if rng.random() < 0.7 else text
+        asks = text.lower().startswith(("what", "how", "can", "could"))
+        mark = "?" if asks else rng.choice([".", "", "", "!"])
+        return text + mark, {f.param: f.value for f in self.fields if f in given}
+
+    def again(self) -> None:
+        """New values for the same parameters."""
+        for field in self.fields:
+            field.value = field.new_value()
 
 
 def _noun(rng: random.Random, held: bool) -> str:
     """What a tool is about; held-out nouns never occur in training."""
     while True:
-        noun = rng.choice(NOUNS) if rng.random() < 0.7 else word(rng, held)
+        noun = rng.choice(WORDS["tool_nouns"]) if rng.random() < 0.7 else word(rng, held)
         if is_held(noun) == held:
             return noun
 
 
 def _join(parts: list[str], rng: random.Random) -> str:
-    """Words as snake, camel, kebab or run together."""
+    """Words as snake, camel or kebab case."""
     style = rng.random()
     if style < 0.7:
         return "_".join(parts)
@@ -39,113 +150,24 @@ def _join(parts: list[str], rng: random.Random) -> str:
     return "-".join(parts)
 
 
-def _field(kind: str, rng: random.Random, held: bool) -> Field:
-    """A parameter of the kind with a value."""
-    what = rng.choice
-    if kind == "place":
-        return what(["city", "location", "place", "town", "destination"]), "string", "Name of the city", city(rng, held)
-    if kind == "person":
-        return what(["to", "recipient", "person", "name", "user", "contact"]), "string", "Name of the person", name(rng, held)
-    if kind == "text":
-        return what(["text", "message", "content", "body", "query", "title", "subject", "note"]), "string", "The text", phrase(rng, held, 5)
-    if kind == "number":
-        return what(["amount", "count", "minutes", "level", "number", "quantity", "limit", "days", "percent"]), "integer", "How many", rng.randint(1, 999 if rng.random() < 0.3 else 60)
-    if kind == "choice":
-        name_, values = what([("unit", ["celsius", "fahrenheit"]), ("color", ["red", "green", "blue", "white"]), ("mode", ["fast", "slow", "auto"]),
-                              ("size", ["small", "medium", "large"]), ("priority", ["low", "normal", "high"]), ("day", ["monday", "tuesday", "friday", "sunday"])])
-        return name_, "enum:" + ",".join(values), f"The {name_}", what(values)
-    if kind == "id":
-        return what(["id", "code", "file", "path", "key"]), "string", "Identifier", f"{word(rng, held)}{what(['-', '_', '', '.'])}{rng.randint(1, 999)}"
-    return word(rng, held), "string", "A value", word(rng, held)
-
-
-SAID = {
-    "place": ["in {v}", "in {v}", "at {v}", "from {v}", "with {p} {v}"], "person": ["to {v}", "for {v}", "to {v}", "with {p} {v}"],
-    "only place": ["in {v}", "for {v}", "in {v}", "at {v}", "to {v}", "near {v}"],
-    "text": ["saying {v}", "with the text {v}", 'with the {p} "{v}"', 'that says "{v}"', "about {v}", "{p}: {v}", "'{v}'"],
-    "number": ["with {p} {v}", "{p} {v}", "{v} {p}", "for {v} {p}", "with a {p} of {v}"],
-    "choice": ["in {v}", "{p} {v}", "with {p} {v}", "as {v}"], "id": ["{v}", "with {p} {v}", "{p} {v}", "number {v}"],
-    "other": ["with {p} {v}", "{p} {v}", "{p} = {v}", "where {p} is {v}", "with the {p} {v}"],
-}
-
-
-class Tool:
-    """One invented tool: its name, its parameters and how people ask for it."""
-
-    def __init__(self, rng: random.Random, held: bool) -> None:
-        self.verb, self.noun = rng.choice(VERBS), _noun(rng, held)
-        self.rng, self.held = rng, held
-        self.name = _join([*self.verb.split("_"), self.noun] if rng.random() < 0.85 else [self.noun, self.verb], rng)
-        kinds = rng.sample(["place", "person", "text", "number", "choice", "id", "other"], rng.choice((0, 1, 1, 1, 2, 2, 3)))
-        if self.noun == "weather":
-            kinds = ["place", "choice"][: rng.randint(1, 2)]
-        fields: dict[str, tuple[str, Field]] = {}
-        for kind in kinds:
-            field = _field(kind, rng, held)
-            fields.setdefault(field[0], (kind, field))
-        self.fields = list(fields.values())
-
-    def schema(self, style: float) -> dict[str, Any]:
-        """The tool as it stands in the system message."""
-        properties: dict[str, Any] = {}
-        for _, (param, kind, says, _) in self.fields:
-            properties[param] = {"type": "string" if kind.startswith("enum") else kind}
-            if kind.startswith("enum"):
-                properties[param]["enum"] = kind[5:].split(",")
-            if style < 0.7:
-                properties[param]["description"] = says
-        description = f"{self.verb.replace('_', ' ').capitalize()} {self.rng.choice(['a', 'the'])} {self.noun}"
-        parameters: dict[str, Any] = {"type": "object", "properties": properties}
-        if style < 0.8 and properties:
-            parameters["required"] = [f[1][0] for f in self.fields]
-        if style > 0.93:
-            parameters = properties
-        return {"name": self.name, "description": description, "parameters": parameters}
-
-    def ask(self) -> tuple[str, dict[str, Any]]:
-        """A request in words, and the arguments it gives."""
-        rng = self.rng
-        given = [f for f in self.fields if f[0] != "choice" or rng.random() < 0.7]
-        rng.shuffle(given)
-        alone = "person" not in {kind for kind, _ in given}
-        ways = [SAID["only place" if kind == "place" and alone else kind] for kind, _ in given]
-        said = " ".join(rng.choice(w).format(p=f[0], v=f[3]) for w, (_, f) in zip(ways, given, strict=True))
-        verb = self.verb.replace("_", " ")
-        starts = [f"{verb} {{a}} {self.noun} {said}", f"{verb} {{a}} {self.noun} {said}", f"(please|can you|could you|i want you to|i need to|i want to|now|) {verb} {{a}} {self.noun} {said}"]
-        if self.noun == "weather" or self.verb in ("get", "find", "show", "check", "lookup", "fetch"):
-            starts += [f"what is the {self.noun} {said}", f"(what's|how is|show me|give me|tell me) the {self.noun} {said}", f"what is the {self.noun} like {said}"]
-        if rng.random() < 0.06:
-            starts = [f"(use|call|run) {self.name} {said}", f"(use|call) the {self.name} tool {said}"]
-        held_said = rng.choice(starts).replace(said, "\0") if said else rng.choice(starts)
-        text = fill(held_said.replace("{a}", rng.choice(["the", "a", "the", "my", "a new"])), rng).replace("\0", said)
-        text = " ".join(text.split())
-        text = text[:1].upper() + text[1:] if rng.random() < 0.7 else text
-        mark = "?" if text.lower().startswith(("what", "how", "can", "could")) else rng.choice([".", "", "", "!"])
-        order = [f[1][0] for f in self.fields]
-        values = {f[1][0]: f[1][3] for f in given}
-        return text + mark, {p: values[p] for p in order if p in values}
-
-    def again(self) -> None:
-        """New values for the same parameters."""
-        for i, (kind, old) in enumerate(self.fields):
-            new = _field(kind, self.rng, self.held)
-            value = self.rng.choice(old[1][5:].split(",")) if kind == "choice" else new[3]
-            self.fields[i] = (kind, (old[0], old[1], old[2], value))
-
-
-def tool_set(rng: random.Random, held: bool, most: int = 4) -> list[Tool]:
-    """One to `most` tools with different names."""
-    tools: dict[str, Tool] = {}
+def tool_set(rng: random.Random, held: bool = False, most: int = 4) -> list[AnyTool]:
+    """One to `most` tools that cannot be mistaken for each other."""
+    tools: dict[str, AnyTool] = {}
     for _ in range(rng.choice((1, 1, 2, 2, 3, most))):
-        tool = Tool(rng, held)
-        tools.setdefault(tool.name, tool)
+        if not held and rng.random() < 0.3:
+            real = RealTool(rng)
+            tools.setdefault(str(real.entry["says"]), real)
+        else:
+            invented = InventedTool(rng, held)
+            tools.setdefault(invented.name, invented)
     return list(tools.values())
 
 
-def system_with(tools: list[Tool], rng: random.Random) -> str:
+def system_with(tools: list[AnyTool], rng: random.Random) -> str:
     """The system message that lists the tools."""
     style = rng.random()
-    listed = json.dumps([t.schema(style) for t in tools], separators=(",", ":") if rng.random() < 0.12 else (", ", ": "))
+    separators = (",", ":") if rng.random() < 0.12 else (", ", ": ")
+    listed = json.dumps([t.schema(style) for t in tools], separators=separators)
     return f"{rng.choice(SYSTEMS)}<|tool|>{listed}<|/tool|>"
 
 
@@ -160,7 +182,7 @@ def tool_example(rng: random.Random, held: bool = False) -> tuple[str, str, list
     tool = rng.choice(tools)
     ask, arguments = tool.ask()
     calls = [{"name": tool.name, "arguments": arguments}]
-    if rng.random() < 0.08:
+    if isinstance(tool, InventedTool) and rng.random() < 0.08:
         tool.again()
         other, more = tool.ask()
         if more != arguments:
@@ -171,5 +193,6 @@ def tool_example(rng: random.Random, held: bool = False) -> tuple[str, str, list
 
 def result_example(rng: random.Random) -> tuple[dict[str, Any], str]:
     """What a tool returned, and the sentence that reports it."""
-    fields = {word(rng): rng.choice((rng.randint(0, 500), phrase(rng, most=3), city(rng))) for _ in range(rng.randint(1, 3))}
+    values = (lambda: rng.randint(0, 500), lambda: phrase(rng, most=3), lambda: city(rng))
+    fields = {word(rng): rng.choice(values)() for _ in range(rng.randint(1, 3))}
     return fields, "The result is: " + ", ".join(f"{k} {v}" for k, v in fields.items()) + "."

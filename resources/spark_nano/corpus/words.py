@@ -3,26 +3,12 @@
 import random
 import zlib
 
-COMMON = """apple river table garden window yellow planet summer winter orange silver castle dragon forest
-guitar hammer island jacket kitten ladder marble needle ocean pencil rabbit saddle tunnel violin wallet bridge
-candle doctor engine flower ginger harbor insect jungle kettle lemon mirror novel onion pepper queen rocket
-sailor temple urban valley walnut yogurt zebra anchor basket circle desert eagle finger glove honey ivory jewel
-knight letter market nephew office parrot quartz ribbon shadow thunder umbrella velvet whisper cloud stone bread
-paper house mouse train music light night water green black white small large quick brown lazy fox dog jumps over
-the cat sat on mat hello world good morning spark model local computer open source data file chat language server
-memory fast slow red blue happy sun moon star tree bird fish book door key ring song time day year hand head
-code test work note plan idea road city lake hill wind rain snow fire gold iron salt milk tea cake rice corn""".split()
-NAMES = """Anna Ben Clara David Emma Felix Grace Henry Ida Jonas Karen Leo Maria Nils Olga Paul Rosa Simon Tina
-Uwe Vera Walter Yara Zoe Ahmed Bella Carlos Diana Erik Fatima George Hanna Ivan Julia Kenji Laura Mehmet Nora
-Oscar Priya Quinn Rafael Sofia Tomas Ursula Victor Wendy Xenia Yusuf Alice Bob Carol John Mary Peter Lisa Tom
-Kate James Sarah Michael Linda Robert Susan Max Lena Mia Noah Liam Olivia Ava Lucas Amir Chen Wei Yuki Hugo""".split()
-CITIES = """Oslo Paris London Berlin Rome Madrid Vienna Prague Lisbon Dublin Athens Warsaw Zurich Geneva Munich
-Hamburg Bremen Cairo Tokyo Kyoto Osaka Seoul Delhi Mumbai Sydney Perth Boston Chicago Denver Dallas Seattle Austin
-Toronto Lima Bogota Quito Nairobi Lagos Accra Tunis Helsinki Stockholm Bergen Turin Milan Naples Lyon Nice Porto
-Sevilla Krakow Riga Vilnius Tallinn Antwerp Leeds York Bristol Glasgow Cork Moscow Kiev Istanbul Ankara Tehran
-Bangkok Hanoi Manila Jakarta Miami Houston Phoenix Atlanta Montreal""".split() + ["New York", "San Francisco", "Cape Town"]
-_ONSETS = "b c d f g h j k l m n p r s t v w z br ch cl cr dr fl fr gl gr pl pr sh sk sl sm sp st str th tr qu".split()
-_VOWELS = "a e i o u a e i o u ai ea ee oo ou ie y".split()
+from .expand import HERE, read_toml
+
+WORDS: dict[str, list[str]] = {kind: text.split() for kind, text in read_toml(HERE / "words.toml").items()}
+COMMON, NAMES = WORDS["common"], WORDS["names"]
+CITIES = [c.replace("_", " ") for c in WORDS["cities"]]
+_ONSETS, _VOWELS = WORDS["onsets"], WORDS["vowels"]
 _CODAS = ["", "", "", "n", "r", "s", "t", "l", "m", "ck", "nd", "st", "ng", "x", "p", "d", "rt", "sh"]
 
 _RUDE = ("fuc", "fuk", "shit", "cunt", "dick", "cock", "tit", "slut", "piss", "rape", "sex", "ass")

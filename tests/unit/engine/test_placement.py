@@ -40,6 +40,11 @@ def test_auto_means_the_largest_installed_model_that_fits() -> None:
     assert choose_default({"absent": ABSENT}, "", 10_000) == ""
 
 
+def test_a_loaded_model_stays_the_default_when_it_has_taken_the_memory() -> None:
+    loaded = model("big", 4000, variant("big:onnx", READY, size=1000))
+    assert choose_default({"big": loaded, "nano": NANO}, "", 100) == "big:onnx"
+
+
 def test_the_wished_model_wins_when_it_is_installed() -> None:
     assert choose_default(MODELS, "nano", 10_000) == "nano:onnx"
     assert choose_default(MODELS, "nano:gguf", 10_000) == "nano:gguf"

@@ -1,0 +1,82 @@
+"""Loaded models for tests that run decoders, scheduler and prompts in their own process."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from spark_engine.paths import resources
+from spark_engine.protocol.messages import LoadPlan, SequenceDelta, SequenceEvent, SequenceFailed, SequenceFinished
+from spark_engine.runner.intake import Intake
+from spark_engine.runner.model import Model
+from spark_engine.runner.scheduler import Scheduler
+from spark_engine.types.generation import GenerationRequest, TokenLogprob
+
+ANOTHER_ONNX_MODEL = "ONNX_MODEL_UNDER_TEST"
+
+
+def onnx_folder() -> Path:
+    """spark-nano as ONNX, or the folder that the environment names; skips the test where there is none."""
+    folder = Path(os.environ.get(ANOTHER_ONNX_MODEL) or resources() / "spark_nano" / "onnx-int4")
+    if not (folder / "genai_config.json").is_file():
+        pytest.skip(f"no ONNX model at {folder}")
+    return folder
+
+
+def load_model(model_format: str, *, slots: int = 8, context: int = 1024, path: str = "") -> Model:
+    """Load spark-nano or the echo in this process."""
+    where = path or (str(onnx_folder()) if model_format == "onnx" else "")
+    return Model.load(LoadPlan("test:model", model_format, where, context=context, slots=slots), lambda step: None)
+
+
+class Told:
+    """What the events said about one sequence."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.tokens: list[int] = []
+        self.logprobs: list[TokenLogprob] = []
+        self.first_step = -1
+        self.end: SequenceFinished | SequenceFailed | None = None
+
+    def take(self, event: SequenceEvent, step: int) -> None:
+        if isinstance(event, SequenceDelta):
+            self.text += event.text
+            self.tokens += event.tokens
+            self.logprobs += event.logprobs
+            self.first_step = step if self.first_step < 0 else self.first_step
+        elif isinstance(event, (SequenceFinished, SequenceFailed)):
+            assert self.end is None, "a sequence ended twice"
+            self.end = event
+
+
+class Bench:
+    """A model under its scheduler, stepped by hand."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.intake = model, Intake(model)
+        self.scheduler = Scheduler(model.decoder, model.vocabulary)
+        self.told: dict[str, Told] = {}
+
+    def submit(self, request: GenerationRequest) -> None:
+        self.told[request.id] = Told()
+        self.scheduler.submit(self.intake.sequence(request))
+
+    def cancel(self, id: str) -> None:
+        if (event := self.scheduler.cancel(id)) is not None:
+            self.told[id].take(event, self.scheduler.steps)
+
+    def step(self) -> list[SequenceEvent]:
+        events = self.scheduler.step()
+        for event in events:
+            self.told[event.id].take(event, self.scheduler.steps)
+        return events
+
+    def run(self, requests: Iterable[GenerationRequest] = (), before_step: Callable[[], None] = lambda: None) -> None:
+        """Submit `requests` and step until nothing is left."""
+        for request in requests:
+            self.submit(request)
+        while not self.scheduler.is_idle:
+            before_step()
+            self.step()
