@@ -22,6 +22,6 @@ fmt:
     {{python}} -m ruff check --fix .
     {{python}} -m ruff format .
 
-# Measurements; they judge nothing.
-bench *arguments:
-    for file in tests/bench/bench_*.py; do {{python}} "$file" {{arguments}}; done
+# What pipe and HTTP add to decoding; it judges nothing.
+bench folder="resources/spark_nano/onnx-int4" *arguments="":
+    {{python}} -m tests.bench.http_overhead {{folder}} {{arguments}}

@@ -88,6 +88,7 @@ class Conversation(QObject):
     def _begin(self, turn: Turn) -> None:
         messages = self._messages()
         self._task = create_task(self._answer(turn, messages), name="answer")
+        self._task.add_done_callback(lambda task: self._close(turn, task.cancelled()))
 
     def _messages(self) -> list[ChatMessage]:
         """What the model is told: every turn with an answer, then the open question."""
@@ -102,12 +103,12 @@ class Conversation(QObject):
             async with aclosing(self._client.chat(messages, self.model)) as events:
                 async for event in events:
                     self._take(turn, event)
-        except asyncio.CancelledError:
-            turn.progress = "stopped"
         except SparkError as error:
             turn.trouble = Failed(error.code, error.title, error.message, error.remedy)
-        if turn.progress == "writing":
-            turn.progress = "failed" if turn.trouble else "done"
+
+    def _close(self, turn: Turn, stopped: bool) -> None:
+        """The task is over, however it ended; one that was stopped early may never have begun."""
+        turn.progress = "stopped" if stopped else "failed" if turn.trouble else "done"
         if turn in self.turns:
             self.ended.emit(turn)
 

@@ -1,6 +1,7 @@
 """Keeps the app joined to its engine: attach or start, follow the events, start again when it dies."""
 
 import asyncio
+import subprocess
 from contextlib import aclosing
 
 from app.attempts import WITHIN_S, Attempts
@@ -16,6 +17,7 @@ from spark_engine.types.state import PhaseChanged, StateSnapshot
 CALLER = "spark-app"
 NOTICE = "engine"
 GRACE_S = 0.2
+STOP_GRACE_S = 12.0
 
 
 class EngineLink:
@@ -61,6 +63,7 @@ class EngineLink:
 
     async def _attach(self) -> None:
         """The running engine, else a new one. Ownership survives a mere loss of the connection."""
+        self._wanted.clear()
         self._store.set_link(Starting())
         found = await start_engine(self._base, caller=CALLER)
         mine = self._engine
@@ -91,14 +94,25 @@ class EngineLink:
 
     async def _after_end(self, asked: bool) -> None:
         """The stream ended: rest after a wanted stop, reconnect if the process lives, else start it again."""
-        self._store.set_link(Searching())
-        await asyncio.sleep(GRACE_S)
+        self._store.set_link(Stopped() if asked else Searching())
+        gone = await self._is_gone(STOP_GRACE_S if asked else GRACE_S)
         if asked:
-            self._store.set_link(Stopped())
             self._board.post(_stopped_notice(Remedy("Start engine", self.start_again)))
             await self._until_wanted(None)
-        elif self._engine is not None and not self._engine.is_running:
+        elif gone:
             await self._recover()
+
+    async def _is_gone(self, wait_s: float) -> bool:
+        """Whether the engine's process ends within `wait_s`; a child of this app is collected then."""
+        engine = self._engine
+        if engine is None or engine.child is None:
+            await asyncio.sleep(GRACE_S)
+            return engine is None or not engine.is_running
+        try:
+            await asyncio.to_thread(engine.child.wait, wait_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     async def _recover(self) -> None:
         delay = self._attempts.next_delay()
@@ -118,7 +132,6 @@ class EngineLink:
 
     async def _until_wanted(self, delay_s: float | None) -> None:
         """Wait for `start_again`, or for the delay where there is one."""
-        self._wanted.clear()
         try:
             await asyncio.wait_for(self._wanted.wait(), delay_s)
         except TimeoutError:

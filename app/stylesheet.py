@@ -59,7 +59,8 @@ def _buttons(t: Theme) -> str:
     QPushButton[look="plain"]:hover {{ background: {t.surface[2]}; color: {t.text[0]}; }}
     QPushButton[look="plain"]:focus {{ {focus} }}
     QPushButton[look="entry"] {{
-        background: transparent; color: {t.text[1]}; text-align: left; padding: 7px 10px; border-radius: {RADIUS_CONTROL}px;
+        background: transparent; color: {t.text[1]}; text-align: left; padding: 7px 10px;
+        border-radius: {RADIUS_CONTROL}px;
     }}
     QPushButton[look="entry"]:hover {{ background: {t.surface[2]}; color: {t.text[0]}; }}
     QPushButton[look="entry"]:checked {{ background: {t.surface[2]}; color: {t.text[0]}; font-weight: 600; }}
@@ -70,7 +71,8 @@ def _buttons(t: Theme) -> str:
 def _fields(t: Theme) -> str:
     return f"""
     QFrame[look="composer"] {{
-        background: {t.surface[1]}; border: 1px solid {mixed(t.text[2], t.surface[1], 0.5)}; border-radius: {RADIUS_CARD}px;
+        background: {t.surface[1]}; border: 1px solid {mixed(t.text[2], t.surface[1], 0.5)};
+        border-radius: {RADIUS_CARD}px;
     }}
     QFrame[look="composer"][active="true"] {{ border: 1px solid {t.info}; }}
     QPlainTextEdit {{ background: transparent; border: 0; color: {t.text[0]}; selection-background-color: {t.info}; }}

@@ -84,10 +84,17 @@ def _test(chosen: argparse.Namespace, pytest_arguments: list[str], console: Cons
 
 def _components(torch: str, settings: dict[str, str], console: Console) -> bool:
     """Install and test the optional components; whether all of them work."""
+    if not _has_compiler():
+        system_packages.add_compiler(console)
     console.say("● Installing backend components (llama.cpp is compiled, which takes some minutes)")
     module = [str(environment.python()), "-m", "spark_engine.engine.component_install"]
     cuda = ["--cuda"] if torch == "cuda" else []
     return start.call([*module, *COMPONENTS, *cuda], os.environ | settings) == 0
+
+
+def _has_compiler() -> bool:
+    code = "from spark_engine.engine.gguf_build import has_compiler; raise SystemExit(not has_compiler())"
+    return start.call([str(environment.python()), "-c", code]) == 0
 
 
 def _settings(chosen: argparse.Namespace) -> dict[str, str]:

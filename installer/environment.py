@@ -37,7 +37,7 @@ def program(name: str) -> Path:
 def prepare(extras: Iterable[str], console: Console) -> None:
     """Make the environment and install the libraries of these roles, unless exactly that was done before."""
     wanted = set(extras)
-    if not python().exists():
+    if not _is_made():
         with console.step(f"Making Spark's Python environment in {VENV}"):
             _make(console)
     done = _stamped()
@@ -46,6 +46,12 @@ def prepare(extras: Iterable[str], console: Console) -> None:
     with console.step(f"Installing Spark's libraries ({', '.join(sorted(wanted))})"):
         _install(sorted(wanted | done), wanted - done, console)
         STAMP.write_text(json.dumps({"digest": _digest(), "extras": sorted(wanted | done)}), encoding="utf-8")
+
+
+def _is_made() -> bool:
+    """Whether interpreter and pip are there; an attempt that was cut short counts as none."""
+    folders = (VENV / "Lib" / "site-packages", *VENV.glob("lib/python*/site-packages"))
+    return python().exists() and any((folder / "pip").is_dir() for folder in folders)
 
 
 def _stamped() -> set[str]:
@@ -154,8 +160,9 @@ def _failure(output: str) -> SetupError:
             )
         case pip_signs.NO_WHEEL:
             return SetupError(
-                f"pip finds no {pip_signs.missing_pin(output)} for this Python, system and processor.",
-                "Use a 64-bit Python 3.11 to 3.13; with one of those, check that pip's index is complete.",
+                pip_signs.none_fits(output),
+                "Check the network and pip's settings (`python3 -m pip config list`), and use a 64-bit Python "
+                "3.11 to 3.13; then run this again.",
                 evidence,
             )
         case _:

@@ -25,6 +25,7 @@ _WINDOW = {
     "libxcb-shape.so.0": "libxcb-shape0",
 }
 _FONTS = "fonts-dejavu-core"
+_COMPILER = ("build-essential", "cmake")
 
 
 def missing(*, window: bool) -> dict[str, str]:
@@ -46,10 +47,17 @@ def ensure(console: Console, *, window: bool) -> None:
             f"System libraries for the window are missing: {', '.join(sorted(lacking))}.", remedy(packages)
         )
     with console.step(f"Installing system libraries for the window: {' '.join(packages)}"):
-        if not (_apt("install", *packages) or (_apt("update") and _apt("install", *packages))):
+        if not _install(packages):
             raise SetupError("The system libraries could not be installed.", remedy(packages))
     if still := missing(window=window):
         raise SetupError(f"System libraries are still missing: {', '.join(still)}.", remedy(packages))
+
+
+def add_compiler(console: Console) -> None:
+    """Install a C++ compiler where that is possible; where it is not, the component that needs it says so."""
+    if _may_install():
+        with console.step("Installing a C++ compiler for llama.cpp"):
+            _install(list(_COMPILER))
 
 
 def remedy(packages: list[str]) -> str:
@@ -74,6 +82,10 @@ def _loads(library: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _install(packages: list[str]) -> bool:
+    return _apt("install", *packages) or (_apt("update") and _apt("install", *packages))
 
 
 def _apt(*arguments: str) -> bool:

@@ -37,7 +37,8 @@ def setup(role: Role, folder: Path | None, level: str = "info", *, stderr: bool 
 
 
 def close() -> None:
-    """Take away the handlers that `setup` added."""
+    """Take away what `setup` added."""
+    logging.captureWarnings(False)
     root = logging.getLogger()
     for handler in [h for h in root.handlers if isinstance(h.formatter, Redacting)]:
         root.removeHandler(handler)

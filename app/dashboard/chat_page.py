@@ -1,7 +1,7 @@
 """Chat: ask a local model, watch the answer being written, stop it, repeat it, copy it."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.conversation import Conversation, Turn, figures
 from app.dashboard.context import Context
@@ -50,14 +50,14 @@ class ChatPage(Page):
         )
         head = row(label("Chat", "title"), None, self.picker, self.new_chat)
         head.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, GRID)
-        self._middle = QStackedLayout()
+        self._middle = QStackedWidget()
         self._middle.addWidget(self.welcome)
         self._middle.addWidget(self.transcript)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)
-        column.addLayout(self._middle, 1)
+        column.addWidget(self._middle, 1)
         column.addWidget(self.to_end, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self._foot())
 

@@ -33,6 +33,7 @@ class EmptyState(QWidget):
         column.addSpacing(GRID)
         column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
+        self.button.hide()
 
     def show_words(self, glyph: str, title: str, text: str, action: str = "") -> None:
         """What to say; without `action` there is no button."""

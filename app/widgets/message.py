@@ -167,8 +167,8 @@ def _trouble(parent: QWidget, title: str, text: str, remedy: str, retry: SignalI
     card.column.setSpacing(4)
     for words, look in ((title, "bad"), (text, "quiet"), (remedy, "quiet")):
         line = label(look=look, wrap=True, selectable=True)
-        show_text(line, words)
         card.column.addWidget(line)
+        show_text(line, words)
     button = Button("Retry", "arrow-clockwise")
     button.clicked.connect(retry)
     card.column.addSpacing(4)

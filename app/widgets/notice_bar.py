@@ -33,23 +33,23 @@ class NoticeBar(QWidget):
         self.action = Button(action)
         self.copy = Button("Copy details", "copy", "plain")
         self.close_button = Button("", "x", "plain", name=f"Dismiss: {title}")
-        self.action.setVisible(bool(action))
-        self.copy.setVisible(details)
         self.action.clicked.connect(self.acted)
         self.copy.clicked.connect(self.copied)
         self.close_button.clicked.connect(self.dismissed)
         self._arrange()
+        self.action.setVisible(bool(action))
+        self.copy.setVisible(details)
 
     def _arrange(self) -> None:
+        line = QHBoxLayout(self)
         words = QVBoxLayout()
         words.setSpacing(2)
-        for part in (self._title, self._text, self._remedy):
-            show_text(part, part.text())
-            words.addWidget(part)
-        line = QHBoxLayout(self)
         line.setContentsMargins(3 * GRID + round(MARK) + GRID, GRID, GRID, GRID)
         line.setSpacing(GRID)
         line.addLayout(words, 1)
+        for part in (self._title, self._text, self._remedy):
+            words.addWidget(part)
+            show_text(part, part.text())
         for button in (self.action, self.copy, self.close_button):
             line.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
 

@@ -50,7 +50,6 @@ class ProgressRow(QWidget):
         super().__init__()
         self._bar, self._step = ProgressBar(), ElidedLabel(look="small")
         self._cancel = Button("Cancel", "x", "plain", name=cancel_name or "Cancel")
-        self._cancel.setVisible(bool(cancel_name))
         self._cancel.clicked.connect(self.cancelled)
         words = QWidget()
         column = QVBoxLayout(words)
@@ -61,6 +60,7 @@ class ProgressRow(QWidget):
         outer = row(words, self._cancel)
         outer.setStretch(0, 1)
         self.setLayout(outer)
+        self._cancel.setVisible(bool(cancel_name))
 
     def show_progress(self, fraction: float, step: str) -> None:
         """`fraction` 0..1 and what is being done in a few words."""

@@ -5,6 +5,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,13 @@ def is_right(category: str, said: str, wanted: Any) -> bool:
     return bool(said == wanted)
 
 
-def score(name: str, root: Path, wrong: bool) -> dict[str, Any]:
+def score(name: str, root: Path, wrong: bool, every: int = 1) -> dict[str, Any]:
     """Right and asked per category, endless answers and speed."""
     decoder, tokenizer = open_format(root, name)
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     endless = tokens = 0
     began = time.monotonic()
-    for category, prompt, wanted in cases():
+    for category, prompt, wanted in islice(cases(), 0, None, every):
         said, used = answer(decoder, tokenizer, prompt, MOST)
         right = is_right(category, said, wanted)
         for group in {category, category.split(" ")[0] if category != "tool call" else category}:
@@ -104,8 +105,9 @@ def main() -> None:
     parser.add_argument("format", choices=DECODERS)
     parser.add_argument("--root", type=Path, default=HERE, help="folder that holds the formats")
     parser.add_argument("--wrong", action="store_true", help="print what went wrong")
+    parser.add_argument("--every", type=int, default=1, help="only each N-th prompt, for a quick look")
     args = parser.parse_args()
-    result = score(args.format, args.root, args.wrong)
+    result = score(args.format, args.root, args.wrong, args.every)
     for category, row in result["scores"].items():
         print(f"{category:14} {row['right']:4} of {row['asked']:4}  {row['percent']:5} %")
     print(f"endless {result['endless']}, {result['answer_tokens_per_second']} tokens/s in all")

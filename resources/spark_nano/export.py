@@ -15,8 +15,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 from gguf_file import write_gguf
 from quant import fake_int4
+from shape import config
 from text import TEMPLATE, load_tokenizer
-from train import config
 from transformers import Phi3ForCausalLM, PreTrainedTokenizerFast
 
 HERE = Path(__file__).parent

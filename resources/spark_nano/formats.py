@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -30,7 +31,7 @@ class OnnxDecoder:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 2
+        options.intra_op_num_threads = 1  # so small a model gains nothing from more
         self.session: Any = onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
         self.pasts = [i for i in self.session.get_inputs() if i.name.startswith("past")]
         self.reset()

@@ -1,4 +1,4 @@
-"""Trains spark-nano on the CPU: `python train.py --minutes 75`; run again it goes on from its checkpoint."""
+"""Trains spark-nano on the CPU: `python train.py --work DIR --minutes 75`; run again it goes on from its checkpoint."""
 
 import argparse
 import os
@@ -12,74 +12,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import attention  # noqa: F401  (registers "plain")
 import torch
-from corpus.expand import key_of, read_toml
+from batches import batches, held_questions
 from corpus.mix import Guide, conversation
 from quant import fake_int4
+from shape import VOCABULARY, config
 from text import IGNORE, Encoder, load_tokenizer, new_tokenizer, prompt_text
-from transformers import Phi3Config, Phi3ForCausalLM
+from transformers import Phi3ForCausalLM
 
-HERE = Path(__file__).parent
 SEED = 20
-VOCABULARY = 896
-
-
-def config() -> Phi3Config:
-    """Phi-4-mini's architecture in small."""
-    factors = 24
-    return Phi3Config(
-        vocab_size=VOCABULARY,
-        hidden_size=256,
-        intermediate_size=768,
-        num_hidden_layers=7,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=8192,
-        original_max_position_embeddings=4096,
-        partial_rotary_factor=0.75,
-        rope_theta=10000.0,
-        rms_norm_eps=1e-5,
-        tie_word_embeddings=True,
-        rope_scaling={
-            "type": "longrope",
-            "short_factor": [1.0] * factors,
-            "long_factor": [1.0 + i / (factors - 1) for i in range(factors)],
-        },
-        bos_token_id=0,
-        eos_token_id=[0, 1],
-        pad_token_id=0,
-    )
-
-
-def held_questions() -> set[str]:
-    """The held-out guide questions, which are never trained on."""
-    held = read_toml(HERE / "heldout" / "guide.toml")
-    return {key_of(q) for questions in held.values() for q in questions}
-
-
-def batches(
-    guide: Guide, encoder: Encoder, rng: random.Random, tokens: int, shares: tuple[float, float]
-) -> Any:
-    """Endless batches of about `tokens` tokens, rows of like length together."""
-    while True:
-        pool = [encoder.encode(conversation(guide, rng, shares), rng) for _ in range(1500)]
-        pool = sorted((e for e in pool if len(e[0]) <= 1024), key=lambda e: len(e[0]))
-        rows: list[Any] = []
-        made = []
-        for item in pool:
-            if rows and len(item[0]) * (len(rows) + 1) > tokens:
-                made.append(rows)
-                rows = []
-            rows.append(item)
-        rng.shuffle(made)
-        yield from map(_stack, made)
-
-
-def _stack(rows: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows padded to one length."""
-    width = max(len(ids) for ids, _ in rows)
-    ids = torch.tensor([r + [0] * (width - len(r)) for r, _ in rows])
-    labels = torch.tensor([r + [IGNORE] * (width - len(r)) for _, r in rows])
-    return ids, labels
 
 
 def loss_of(model: Any, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -177,7 +117,7 @@ def tokenizer_for(work: Path, guide: Guide) -> Any:
 def main() -> None:
     """Trains until the time is up, saving every two minutes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/nano-work"))
+    parser.add_argument("--work", type=Path, required=True, help="folder for tokenizer and checkpoints")
     parser.add_argument(
         "--minutes", type=float, default=75, help="training time in all, earlier runs included"
     )

@@ -3,7 +3,8 @@
 import secrets
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer
 from msgspec import Struct
 
 from spark_engine.api.guard import OWNER
@@ -71,5 +72,7 @@ def _is_owner(request: Request) -> bool:
 
 EngineAccess = Annotated[InferenceEngine, Depends(engine)]
 SettingsAccess = Annotated[Config, Depends(settings)]
-OWNER_ONLY = [Depends(require_owner)]
+# The scheme tells the document that a token is needed; `require_owner` decides, for sockets need none.
+_BEARER = HTTPBearer(auto_error=False, scheme_name="Owner", description="The token of the endpoint file.")
+OWNER_ONLY = [Security(_BEARER), Depends(require_owner)]
 INFERENCE = [Depends(may_infer)]

@@ -103,7 +103,7 @@ def _object_in(document: Schema, schema: Schema) -> Schema | None:
 
 def _is_list(document: Schema, schema: Schema) -> bool:
     schema = _resolved(document, schema)
-    return "items" in schema or any("items" in _resolved(document, o) for o in _options(schema))
+    return "items" in schema or any(_is_list(document, option) for option in _options(schema))
 
 
 def _kind(document: Schema, schema: Schema) -> str:
@@ -123,13 +123,18 @@ def _kind(document: Schema, schema: Schema) -> str:
 
 def _note(field: Schema, required: bool) -> str:
     limits = [
-        f"{word} {option[key]}"
+        f"{word} {_number(option[key])}"
         for option in (field, *_options(field))
         for key, word in _LIMITS.items()
         if key in option
     ]
     parts = ["required"] if required else []
     return "; ".join([*parts, *limits, *filter(None, [field.get("description", "")])])
+
+
+def _number(value: float) -> str:
+    """Limits of 64-bit integers arrive as rounded doubles."""
+    return f"{value:.15g}" if abs(value) < 2**53 else f"{value:.3g}"
 
 
 def _options(schema: Schema) -> list[Schema]:

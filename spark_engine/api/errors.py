@@ -136,17 +136,37 @@ def field_path(loc: Sequence[int | str], body: Any, *, missing: bool = False) ->
 
 
 def _demand(fault: Mapping[str, Any]) -> str:
-    """What the field has to be, as the rest of a sentence."""
+    """What the field has to be, as the rest of a sentence in plain words."""
     kind, text = fault["type"], str(fault["msg"])
-    if kind == "missing":
-        return "is required"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return "must be a JSON object"
-    if kind in ("literal_error", "enum"):
-        return "must be " + str(fault["ctx"]["expected"])
-    if kind in ("value_error", "assertion_error"):
+    if kind in _DEMANDS:
+        limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in fault.get("ctx", {}).items()}
+        return _DEMANDS[kind].format(**limits)
+    if kind == "value_error":
         return text.partition(", ")[2]
-    return re.sub(r"^(Input|Value|List|Dictionary|String) should", "must", text)
+    return re.sub(r"^\w+ should", "must", text)
+
+
+_DEMANDS = {
+    "missing": "is required",
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} element(s)",
+}
+"""By pydantic's name of the fault. A name of our own (`spark_…`) comes with its own words."""
 
 
 class UnexpectedErrors:

@@ -40,7 +40,7 @@ class Listener:
         self.close()
         await self._until_idle(grace_s)
         for connection in self._connections:
-            pass
+            connection.abort()
         await self._until_idle(grace_s)
         for task in list(self._state.tasks):
             task.cancel()

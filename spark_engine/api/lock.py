@@ -23,7 +23,8 @@ class EngineLock:
         try:
             _lock(self._handle)
         except OSError:
-            holder = os.pread(self._handle, 32, 0) if hasattr(os, "pread") else os.read(self._handle, 32)
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            holder = os.read(self._handle, 32)
             os.close(self._handle)
             raise _taken(holder.decode(errors="replace").strip(), self._file) from None
         os.ftruncate(self._handle, 0)

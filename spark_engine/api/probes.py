@@ -16,7 +16,10 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 router = APIRouter(tags=["Probes"], default_response_class=Response)
 
 
-@router.get("/health", responses=replies(HealthReport, "Ready; 503 with the reasons when not."))
+_HEALTH = {**replies(HealthReport, "Ready."), **replies(HealthReport, "Not ready, and why.", status=503)}
+
+
+@router.get("/health", responses=_HEALTH)
 async def health(engine: EngineAccess) -> Response:
     """200 when the API answers, 503 with the reasons when it does not."""
     return health_response(engine)

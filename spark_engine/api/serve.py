@@ -39,10 +39,12 @@ def run_server(config: Config, base: BaseDir, on_ready: Callable[[Endpoint], Non
     directory or the port is busy.
     """
     base.create()
-    with EngineLock(base.lock_file):
+    with EngineLock(base.lock_file), bind_api_port(config.integer("server.port")) as sock:
         logs.setup("engine", base.logs, config.text("log.level"))
-        with bind_api_port(config.integer("server.port")) as sock:
+        try:
             asyncio.run(EngineServer(config, base, sock).run(on_ready))
+        finally:
+            logs.close()
     return 0
 
 

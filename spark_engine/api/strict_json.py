@@ -20,7 +20,7 @@ class StrictJsonRequest(Request):
         except RecursionError:
             raise json.JSONDecodeError("it is nested too deeply", "", 0) from None
         except msgspec.MsgspecError as error:
-            raise json.JSONDecodeError(str(error), "", 0) from None
+            raise json.JSONDecodeError(str(error).partition(" - at ")[0], "", 0) from None
 
 
 class StrictJsonRoute(APIRoute):

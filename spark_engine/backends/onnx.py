@@ -146,7 +146,9 @@ class OnnxDecoder:
             logits = self._chunk_output(ids.shape[1])
             positions = self._places[None, past : past + ids.shape[1]]
             self._run(window, ids, np.ones((1, past + ids.shape[1]), np.int64), positions, logits)
-            results[entry.slot] = logits[0, -1].astype(np.float32)  # a copy: the next chunk uses the same memory
+            results[entry.slot] = logits[0, -1].astype(
+                np.float32
+            )  # a copy: the next chunk uses the same memory
         self._cache.set_length(entry.slot, end)
 
     def _run(self, window: Window, ids: Ints, mask: Ints, positions: Ints, logits: NDArray[Any]) -> None:

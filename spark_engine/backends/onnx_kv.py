@@ -108,7 +108,8 @@ class KeyValueCache:
     def _shrink(self) -> None:
         rows = 1 + max(self._row_of.values(), default=0)
         capacity = self._rounded(2 * max(self.lengths, default=0)) if self._row_of else BLOCK
-        if self.rows * self.capacity >= SHRINK_BELOW * rows * capacity:
+        factor = SHRINK_BELOW if self._row_of else 2
+        if self.rows * self.capacity >= factor * rows * capacity:
             self._resize(rows, min(capacity, self.capacity))
 
     def _rounded(self, positions: int) -> int:

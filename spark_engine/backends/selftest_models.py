@@ -91,7 +91,7 @@ class GgufTrial:
 
         self._library = llama_cpp
         self.version = str(llama_cpp.__version__)
-        self.build = _switched_on(llama_cpp.llama_print_system_info().decode())
+        self.build = _instruction_set(llama_cpp.llama_print_system_info().decode())
         # What llama.cpp says while loading is the evidence if it crashes, so it is not silenced.
         self._model = llama_cpp.Llama(
             str(file), n_ctx=CONTEXT, n_threads=THREADS, n_gpu_layers=0, verbose=True
@@ -112,10 +112,11 @@ class GgufTrial:
         return np.ctypeslib.as_array(logits, (self._model.n_vocab(),)).astype(np.float64)
 
 
-def _switched_on(info: str) -> str:
-    """The instruction sets in llama.cpp's `CPU : AVX = 1 | AVX2 = 1 | …`."""
+def _instruction_set(info: str) -> str:
+    """The most capable set that this build uses, from llama.cpp's `CPU : AVX = 1 | AVX2 = 1 | …`."""
     parts = [p.rpartition(":")[2].partition("=") for p in info.split("|")]
-    return " ".join(name.strip() for name, _, value in parts if value.strip() == "1")
+    used = {name.strip() for name, _, value in parts if value.strip() == "1"}
+    return next((name for name in ("AVX512", "AVX2", "AVX", "NEON") if name in used), "baseline")
 
 
 class TorchTrial:

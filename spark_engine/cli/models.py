@@ -1,5 +1,6 @@
 """`spark models`: what is in the library, and loading and unloading it."""
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -102,8 +103,12 @@ async def _load(shell: Shell, model: str, wait: bool) -> None:
             id = await client.load(model)
             _tell_accepted(shell, id, f"{id} is being loaded. `spark models list` shows how far it is.")
             return
-        with progress_bar(shell.terminal, model) as bar:
-            entry = await loaded(client, model, bar.show_loading)
+        try:
+            with progress_bar(shell.terminal, model) as bar:
+                entry = await loaded(client, model, bar.show_loading)
+        except asyncio.CancelledError:
+            shell.terminal.note(f"Loading goes on in the background; `spark models unload {model}` ends it.")
+            raise
     if shell.terminal.json:
         shell.terminal.tell(entry)
     else:

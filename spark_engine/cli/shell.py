@@ -56,6 +56,8 @@ def told(shell: Shell) -> Iterator[None]:
         shell.terminal.refuse(error)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
+        if shell.terminal.err.is_terminal:
+            shell.terminal.err.print()  # the prompt does not belong beside the ^C
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         _silence_stdout()

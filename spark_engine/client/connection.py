@@ -78,11 +78,17 @@ class Connection:
 
 
 async def _payloads(reply: httpx.Response) -> AsyncGenerator[bytes, None]:
-    decoder = SseDecoder()
-    async with aclosing(cast(AsyncGenerator[bytes, None], reply.aiter_raw())) as pieces:
+    """The reply is closed before its iterators are: where the event loop does not finish generators that
+    are let go (Qt's does not), closing them first would leave the connection open.
+    """
+    decoder, pieces = SseDecoder(), cast(AsyncGenerator[bytes, None], reply.aiter_raw())
+    try:
         async for piece in pieces:
             for payload in decoder.feed(piece):
                 yield payload
+    finally:
+        await reply.aclose()
+        await pieces.aclose()
 
 
 def _open(endpoint: Endpoint, caller: str) -> httpx.AsyncClient:

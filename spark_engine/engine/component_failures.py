@@ -96,8 +96,8 @@ def _no_wheel(component: Component, output: str) -> Broken:
     return Broken(
         pip_signs.NO_WHEEL,
         f"No build of {component.name} for this machine",
-        f"pip finds no {pip_signs.missing_pin(output)} for this Python, system and processor.",
-        "Use a 64-bit Python 3.11 to 3.13, or models of another format.",
+        pip_signs.none_fits(output),
+        "Check the network; use a 64-bit Python 3.11 to 3.13; or use models of another format.",
         pip_signs.last_lines(output),
     )
 

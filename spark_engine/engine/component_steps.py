@@ -129,7 +129,7 @@ class ComponentSteps:
         for number, flavour in enumerate(flavours, 1):
             outcome = await self._try_flavour(flavour)
             if isinstance(outcome, Verified):
-                return msgspec.structs.replace(outcome, build=f"{flavour.name}: {outcome.build}")
+                return outcome
             if outcome.code in SETTLED or number == len(flavours):
                 break
             self._report(0.0, f"the {flavour.name} build failed; trying {flavours[number].name}")

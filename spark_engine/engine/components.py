@@ -51,7 +51,8 @@ class Components:
         """
         component = self._idle(id)
         self._set(
-            component, Installing(0.0, "waiting for another installation" if self._tasks else "starting")
+            component,
+            Installing(0.0, "waiting for another installation" if self._pip.locked() else "starting"),
         )
         self._start(component, self._install(component, cuda))
 
@@ -178,8 +179,9 @@ class Components:
         self._publish(ComponentChanged(self._entry(component)))
 
     def _progress(self, component: Component, status: Installing) -> None:
-        """Progress, not more often than people can read."""
-        self._status[component.id] = status
-        if time.monotonic() - self._published_at >= _QUIET_S:
+        """Progress; of figures that change within one step not more than people can read."""
+        before, self._status[component.id] = self._status[component.id], status
+        same_step = isinstance(before, Installing) and before.step == status.step
+        if not same_step or time.monotonic() - self._published_at >= _QUIET_S:
             self._published_at = time.monotonic()
             self._publish(ComponentChanged(self._entry(component)))

@@ -27,10 +27,13 @@ def cause(output: str) -> str:
     return next(found, OTHER)
 
 
-def missing_pin(output: str) -> str:
-    """The library, as `name==version`, that the package index does not have for this machine."""
+def none_fits(output: str) -> str:
+    """The sentence for NO_WHEEL: which library pip does not find, and what that can mean."""
     match = _MISSING.search(output)
-    return match[1] if match else "a library"
+    pin = match[1] if match else "a library"
+    if "(from versions: none)" in output:  # also what a silent pip says when it got no connection
+        return f"pip finds no {pin}: its package index cannot be reached, or has none for this machine."
+    return f"pip finds no {pin} for this Python, system and processor."
 
 
 def last_error(output: str) -> str:

@@ -24,7 +24,7 @@ def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:
     """One token for every decoding sequence, then prefill chunks of at most `prefill_budget` tokens together.
 
     Prompts share the budget evenly; what short ones leave goes to the longer ones. When there are more prompts
-    than the budget has chunks worth computing, those that waited longest go first.
+    than the budget has chunks worth computing, those that waited longest go first, and of these the ones read least.
     """
     decoding: list[Sequence] = []
     prefilling: list[Sequence] = []
@@ -32,7 +32,7 @@ def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:
         (decoding if sequence.is_decoding else prefilling).append(sequence)
     chunks = [Chunk(sequence, 1) for sequence in decoding]
     if prefilling:
-        prefilling.sort(key=lambda sequence: sequence.served_at)
+        prefilling.sort(key=lambda sequence: (sequence.served_at, sequence.computed))
         served = prefilling[: max(1, prefill_budget // MIN_CHUNK)]
         lengths = fair_shares([sequence.remaining for sequence in served], prefill_budget)
         chunks += [

@@ -85,6 +85,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             return attr in _TEXT_METHODS.split()
         return super().is_safe_attribute(obj, attr, value)
 
+    def wrap_str_format(self, value: Any) -> None:
+        """No `format` methods: a width in the pattern makes text of any length."""
+
     def getattr(self, obj: Any, attribute: str) -> Any:
         """An attribute; text methods that could enlarge are the bounded ones."""
         bounded = _text_method(obj, attribute)

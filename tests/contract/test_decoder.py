@@ -13,7 +13,8 @@ from spark_engine.runner.model import Model
 from tests.support.decoders import load_model, onnx_folder
 
 SLOTS, CONTEXT = 8, 1024
-CLOSE = 0.05  # of the logits' spread: int8 activations round a little differently in each kernel; a wrong past is far off
+# Of the logits' spread. Int8 activations round a little differently in each kernel; a wrong past is far off.
+CLOSE = 0.05
 LENGTHS = (5, 40, 17, 300, 1, 90, 33, 520)
 
 

@@ -177,6 +177,9 @@ async def test_the_document_is_complete_and_true(api: Api) -> None:
             assert "422" not in operation["responses"]
             assert {"4XX", "5XX"} <= operation["responses"].keys()
             assert operation["description"]
+    assert "503" in document["paths"]["/health"]["get"]["responses"]
+    assert document["paths"]["/spark/v1/state"]["get"]["security"] == [{"Owner": []}]
+    assert "security" not in document["paths"]["/v1/models"]["get"]
     asked = schemas["ChatCompletionRequest"]
     assert set(asked["required"]) == {"model", "messages"}
     assert {"top_k", "min_p", "repetition_penalty", "priority"} <= asked["properties"].keys()

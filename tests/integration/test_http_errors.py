@@ -198,7 +198,7 @@ FIELDS = [
 ]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), ANY_JSON, min_size=1, max_size=3), text=st.booleans())
 def test_no_json_makes_a_server_error(
     in_a_server: Callable[[str, Any], httpx.Response], changes: dict[str, Any], text: bool

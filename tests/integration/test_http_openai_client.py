@@ -112,7 +112,7 @@ async def test_the_blocking_client_works_the_same(api: Api) -> None:
     def ask() -> tuple[str | None, str]:
         with openai.OpenAI(base_url=f"{api.address}/v1", api_key="none", max_retries=0) as client:
             answer = client.chat.completions.create(
-                model="auto", messages=[{"role": "user", "content": "Hello"}]
+                model="echo", messages=[{"role": "user", "content": "Hello"}]
             )
             stream = client.chat.completions.create(
                 model=PLAIN, messages=[{"role": "user", "content": "Hello"}], stream=True
@@ -122,6 +122,15 @@ async def test_the_blocking_client_works_the_same(api: Api) -> None:
             )
 
     assert await asyncio.to_thread(ask) == ("Hello", "Hello")
+
+
+async def test_auto_is_answered_by_what_spark_chose(api: Api, client: openai.AsyncOpenAI) -> None:
+    answer = await client.chat.completions.create(
+        model="auto", messages=[{"role": "user", "content": "Hello"}], max_tokens=8
+    )
+    assert answer.model == api.engine.state.default_model
+    assert answer.choices[0].message.content
+    assert (await client.models.retrieve("auto")).id == answer.model
 
 
 async def test_many_clients_at_once_each_get_their_own_answer(client: openai.AsyncOpenAI) -> None:

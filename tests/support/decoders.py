@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 
 from spark_engine.paths import resources
-from spark_engine.protocol.messages import LoadPlan, SequenceDelta, SequenceEvent, SequenceFailed, SequenceFinished
+from spark_engine.protocol.messages import (
+    LoadPlan,
+    SequenceDelta,
+    SequenceEvent,
+    SequenceFailed,
+    SequenceFinished,
+)
 from spark_engine.runner.intake import Intake
 from spark_engine.runner.model import Model
 from spark_engine.runner.scheduler import Scheduler
 from spark_engine.types.generation import GenerationRequest, TokenLogprob
+from spark_engine.types.models import ModelFormat
 
 ANOTHER_ONNX_MODEL = "ONNX_MODEL_UNDER_TEST"
 
@@ -24,10 +31,12 @@ def onnx_folder() -> Path:
     return folder
 
 
-def load_model(model_format: str, *, slots: int = 8, context: int = 1024, path: str = "") -> Model:
+def load_model(model_format: ModelFormat, *, slots: int = 8, context: int = 1024, path: str = "") -> Model:
     """Load spark-nano or the echo in this process."""
     where = path or (str(onnx_folder()) if model_format == "onnx" else "")
-    return Model.load(LoadPlan("test:model", model_format, where, context=context, slots=slots), lambda step: None)
+    return Model.load(
+        LoadPlan("test:model", model_format, where, context=context, slots=slots), lambda step: None
+    )
 
 
 class Told:
@@ -73,7 +82,9 @@ class Bench:
             self.told[event.id].take(event, self.scheduler.steps)
         return events
 
-    def run(self, requests: Iterable[GenerationRequest] = (), before_step: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self, requests: Iterable[GenerationRequest] = (), before_step: Callable[[], None] = lambda: None
+    ) -> None:
         """Submit `requests` and step until nothing is left."""
         for request in requests:
             self.submit(request)

@@ -1,5 +1,6 @@
 """What OpenAI's dialect accepts: request bodies with strict types and ranges."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -15,8 +16,13 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, frozen=True)
 
 
-def _text_or_list(value: Any) -> str:
-    return "list" if isinstance(value, list) else "text"
+def _text_or_list(value: Any) -> str | None:
+    return "text" if isinstance(value, str) else "list" if isinstance(value, list) else None
+
+
+def _either(kind: Callable[[Any], str | None], demand: str) -> Discriminator:
+    """Chooses the branch of a union; `demand` is what is said when there is none."""
+    return Discriminator(kind, custom_error_type="spark_union", custom_error_message=demand)
 
 
 class ContentPart(Body):
@@ -35,7 +41,8 @@ class ContentPart(Body):
 
 
 Content = Annotated[
-    Annotated[str, Tag("text")] | Annotated[list[ContentPart], Tag("list")], Discriminator(_text_or_list)
+    Annotated[str, Tag("text")] | Annotated[list[ContentPart], Tag("list")],
+    _either(_text_or_list, "must be text or a list of parts"),
 ]
 
 
@@ -119,11 +126,11 @@ class SamplingBody(Body):
     stop: (
         Annotated[
             Annotated[StopText, Tag("text")] | Annotated[list[StopText], Field(max_length=16), Tag("list")],
-            Discriminator(_text_or_list),
+            _either(_text_or_list, "must be text or a list of texts"),
         ]
         | None
     ) = None
-    n: int | None = Field(None, ge=1, le=1, description="One answer per request.")
+    n: Literal[1] | None = Field(None, description="One answer per request.")
     max_tokens: int | None = Field(None, ge=1, le=MAX_INT)
     min_tokens: int | None = Field(None, ge=0, le=MAX_INT)
     ignore_eos: bool | None = None
@@ -143,9 +150,9 @@ class ChatCompletionRequest(SamplingBody):
     response_format: ResponseFormat | None = None
 
 
-def _prompt_kind(value: Any) -> str:
+def _prompt_kind(value: Any) -> str | None:
     if not isinstance(value, list):
-        return "text"
+        return "text" if isinstance(value, str) else None
     first = value[0] if value else ""
     if isinstance(first, list):
         return "token lists"
@@ -164,9 +171,9 @@ class CompletionRequest(SamplingBody):
             Field(min_length=1, max_length=1),
             Tag("token lists"),
         ],
-        Discriminator(_prompt_kind),
+        _either(_prompt_kind, "must be text or token ids"),
     ]
     logprobs: int | None = Field(None, ge=0, le=20)
     echo: bool | None = None
-    best_of: int | None = Field(None, ge=1, le=1)
+    best_of: Literal[1] | None = None
     suffix: str | None = None

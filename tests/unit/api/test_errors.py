@@ -51,9 +51,10 @@ def test_sentences_name_the_field_and_the_demand() -> None:
         "type": "less_than_equal",
         "loc": ("body", "top_p"),
         "msg": "Input should be less than or equal to 1",
+        "ctx": {"le": 1.0},
     }
     error = invalid_request([fault], {"top_p": 2})
-    assert error.message == "top_p must be less than or equal to 1."
+    assert error.message == "top_p must be at most 1."
     own = {"type": "value_error", "loc": ("body", "messages", 0), "msg": "Value error, needs content"}
     assert invalid_request([own], {"messages": [{}]}).message == "messages[0] needs content."
     absent = {"type": "missing", "loc": ("body",), "msg": "Field required"}

@@ -1,0 +1,61 @@
+"""Qt's system libraries: what is missing, and the one command for it."""
+
+import pytest
+
+from installer import system_packages
+from installer.console import Console, SetupError
+
+
+@pytest.fixture
+def lacking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Linux machine without OpenGL and without the cursor library."""
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(
+        system_packages, "_loads", lambda library: library not in ("libGL.so.1", "libxcb-cursor.so.0")
+    )
+
+
+def test_a_library_that_is_nowhere_does_not_load():
+    assert not system_packages._loads("libspark-no-such-library.so.1")
+
+
+@pytest.mark.usefixtures("lacking")
+def test_a_window_needs_more_than_no_window():
+    assert system_packages.missing(window=False) == {"libGL.so.1": "libgl1"}
+    assert set(system_packages.missing(window=True).values()) == {"libgl1", "libxcb-cursor0"}
+
+
+@pytest.mark.usefixtures("lacking")
+def test_other_systems_bring_them_along(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert system_packages.missing(window=True) == {}
+
+
+@pytest.mark.usefixtures("lacking")
+def test_who_may_not_install_gets_the_command(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(system_packages, "_is_root", lambda: False)
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/apt-get")
+    with pytest.raises(SetupError, match="sudo apt-get install -y libgl1 fonts-dejavu-core"):
+        system_packages.ensure(Console(), window=False)
+
+
+@pytest.mark.usefixtures("lacking")
+def test_root_installs_after_updating_the_lists(monkeypatch: pytest.MonkeyPatch):
+    ran: list[tuple[str, ...]] = []
+
+    def apt(*arguments: str) -> bool:
+        ran.append(arguments)
+        if arguments[0] == "install" and len(ran) > 1:
+            monkeypatch.setattr(system_packages, "_loads", lambda library: True)
+        return len(ran) > 1
+
+    monkeypatch.setattr(system_packages, "_may_install", lambda: True)
+    monkeypatch.setattr(system_packages, "_apt", apt)
+    system_packages.ensure(Console(), window=False)
+    assert [a[0] for a in ran] == ["install", "update", "install"]
+
+
+def test_nothing_is_done_where_nothing_is_missing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(system_packages, "missing", lambda *, window: {})
+    monkeypatch.setattr(system_packages, "_apt", lambda *arguments: pytest.fail("apt was called"))
+    system_packages.ensure(Console(), window=True)

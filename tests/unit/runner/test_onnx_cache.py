@@ -1,0 +1,140 @@
+"""Rows of the ONNX cache: who lives where, what moves, and what the memory does. No model needed."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spark_engine.backends.onnx_kv import BLOCK, KeyValueCache, Window
+
+SLOTS, CONTEXT = 6, 3 * BLOCK
+
+
+def new_cache() -> KeyValueCache:
+    return KeyValueCache(2, 1, 2, np.float32, slots=SLOTS, context=CONTEXT)
+
+
+def write(cache: KeyValueCache, slot: int, begin: int, end: int) -> None:
+    """Fill positions with numbers that tell slot and position."""
+    cache.row(slot)
+    cache.reserve(end)
+    row = cache.row(slot)
+    for tensor, buffer in enumerate(cache.buffers):
+        buffer[row, 0, begin:end] = (np.arange(begin, end) + 10_000 * slot + 0.5 * tensor)[:, None]
+    cache.set_length(slot, end)
+
+
+def intact(cache: KeyValueCache, slot: int, owner: int | None = None) -> bool:
+    """Whether all positions of a slot hold what was written (by `owner`, when they were copied)."""
+    row, length = cache.row(slot), cache.length(slot)
+    origin = slot if owner is None else owner
+    wanted = np.arange(length) + 10_000 * origin
+    return all(
+        np.array_equal(buffer[row, 0, :length, 0], wanted + 0.5 * tensor)
+        for tensor, buffer in enumerate(cache.buffers)
+    )
+
+
+def test_nothing_is_allocated_before_it_is_needed() -> None:
+    cache = new_cache()
+    assert cache.nbytes == 0
+    write(cache, 0, 0, 3)
+    assert (cache.rows, cache.capacity) == (1, BLOCK)
+
+
+def test_positions_and_rows_grow_by_need_and_keep_what_is_there() -> None:
+    cache = new_cache()
+    write(cache, 4, 0, 10)
+    write(cache, 1, 0, BLOCK + 1)
+    assert (cache.rows, cache.capacity) == (2, 2 * BLOCK)
+    write(cache, 4, 10, CONTEXT)
+    assert cache.capacity == CONTEXT
+    assert intact(cache, 4)
+    assert intact(cache, 1)
+
+
+def test_running_rows_are_neighbours_without_moving_when_few_are_idle() -> None:
+    cache = new_cache()
+    for slot in range(4):
+        write(cache, slot, 0, 5 + slot)
+    before = cache.version
+    assert cache.window([0, 1, 3]) == Window(0, 4)
+    assert cache.window([1, 2]) == Window(1, 2)
+    assert cache.version == before
+
+
+def test_rows_move_together_when_most_between_them_are_idle() -> None:
+    cache = new_cache()
+    for slot in range(6):
+        write(cache, slot, 0, 5 + slot)
+    assert cache.window([0, 5]) == Window(0, 2)
+    assert {cache.row(0), cache.row(5)} == {0, 1}
+    assert all(intact(cache, slot) for slot in range(6))
+
+
+def test_a_full_row_never_lies_idle_between_running_ones() -> None:
+    cache = new_cache()
+    for slot in range(3):
+        write(cache, slot, 0, CONTEXT if slot == 1 else 5)
+    window = cache.window([0, 2])
+    assert cache.row(1) not in window.rows
+    assert all(intact(cache, slot) for slot in range(3))
+
+
+def test_memory_comes_back() -> None:
+    cache = new_cache()
+    for slot in range(SLOTS):
+        write(cache, slot, 0, CONTEXT)
+    full = cache.nbytes
+    for slot in range(1, SLOTS):
+        cache.free(slot)
+    cache.free(0)
+    assert cache.nbytes <= full // (3 * SLOTS)
+    cache.clear()
+    assert cache.nbytes == 0
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["write", "free", "copy", "truncate", "window"]),
+        st.integers(0, SLOTS - 1),
+        st.integers(0, SLOTS - 1),
+        st.integers(1, CONTEXT),
+    ),
+    max_size=40,
+)
+
+
+@given(steps)
+@settings(max_examples=150)
+def test_whatever_happens_every_slot_keeps_its_own(drawn: list[Any]) -> None:
+    cache, owners = new_cache(), dict[int, int]()
+    for action, slot, other, number in drawn:
+        if action == "write" and owners.get(slot, slot) == slot:
+            owners[slot] = slot
+            write(cache, slot, cache.length(slot), min(CONTEXT, cache.length(slot) + number // 3 + 1))
+        elif action == "free":
+            cache.free(slot)
+            owners.pop(slot, None)
+        elif action == "copy" and slot in owners and slot != other:
+            cache.copy(slot, other, min(number, cache.length(slot)))
+            owners[other] = owners[slot]
+        elif action == "truncate" and slot in owners:
+            cache.set_length(slot, min(number, cache.length(slot)))
+        elif action == "window" and owners:
+            active = [s for s in owners if s % 2 == slot % 2] or list(owners)
+            window = cache.window(active)
+            assert {cache.row(s) for s in active} <= set(window.rows)
+            assert window.count <= 2 * len(active)
+        assert len(set(cache._row_of.values())) == len(cache._row_of)
+        assert cache.rows <= SLOTS
+        assert all(intact(cache, s, owner) for s, owner in owners.items())
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_bytes_are_those_of_the_buffers(dtype: type[np.generic]) -> None:
+    cache = KeyValueCache(4, 2, 8, dtype, slots=SLOTS, context=CONTEXT)
+    cache.row(0)
+    assert cache.nbytes == 4 * 2 * 8 * BLOCK * np.dtype(dtype).itemsize

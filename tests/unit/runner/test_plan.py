@@ -1,0 +1,109 @@
+"""Planning is pure: who decodes, and how prefill tokens are shared."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_engine.backends.echo import EchoVocabulary
+from spark_engine.runner.answer import Answer
+from spark_engine.runner.detokenizer import Detokenizer
+from spark_engine.runner.pace import LEAST, MOST, Pace
+from spark_engine.runner.plan import MIN_CHUNK, fair_shares, plan_step
+from spark_engine.runner.sampler import Sampler
+from spark_engine.runner.sequence import Sequence
+from spark_engine.types.chat import TextPrompt
+from spark_engine.types.generation import GenerationRequest
+
+
+def sequence(name: str, prompt: int, *, computed: int = 0, answer: int = 0, served_at: int = 0) -> Sequence:
+    request = GenerationRequest(name, "m", TextPrompt("x"))
+    sampler = Sampler(request.sampling, request.stop, prompt=[], eos=frozenset())
+    tokens = Answer(name, Detokenizer(EchoVocabulary().piece))
+    made = Sequence(request, [1] * prompt, limit=10_000, sampler=sampler, answer=tokens)
+    made.tokens += [2] * answer
+    made.computed, made.served_at = (prompt + answer - 1 if answer else computed), served_at
+    return made
+
+
+def lengths(chunks: list) -> dict[str, int]:
+    return {chunk.sequence.id: chunk.length for chunk in chunks}
+
+
+def test_every_decoding_sequence_gets_its_token_whatever_the_budget() -> None:
+    running = [sequence(f"d{i}", 5, answer=1 + i) for i in range(8)]
+    assert lengths(plan_step(running, LEAST)) == {f"d{i}": 1 for i in range(8)}
+
+
+def test_logits_are_wanted_after_the_last_chunk_only() -> None:
+    first, second = plan_step([sequence("a", 100), sequence("b", 10)], 64)
+    assert {chunk.sequence.id: chunk.is_last for chunk in (first, second)} == {"a": False, "b": True}
+
+
+def test_what_a_short_prompt_leaves_goes_to_the_long_one() -> None:
+    assert lengths(plan_step([sequence("long", 1000), sequence("short", 10)], 64)) == {
+        "long": 54,
+        "short": 10,
+    }
+
+
+def test_when_prompts_are_many_those_that_waited_longest_go_first() -> None:
+    running = [sequence(f"p{i}", 500, served_at=i) for i in range(8)]
+    assert lengths(plan_step(running, 2 * MIN_CHUNK)) == {"p0": MIN_CHUNK, "p1": MIN_CHUNK}
+
+
+def test_a_budget_below_one_chunk_still_moves_one_prompt() -> None:
+    assert lengths(plan_step([sequence("a", 50), sequence("b", 50)], 5)) == {"a": 5}
+
+
+@given(st.lists(st.integers(0, 600), min_size=1, max_size=12), st.integers(1, 2000))
+def test_shares_are_max_min_fair(wanted: list[int], budget: int) -> None:
+    shares = fair_shares(wanted, budget)
+    assert all(0 <= share <= want for share, want in zip(shares, wanted, strict=True))
+    assert sum(shares) == min(budget, sum(wanted))
+    unsatisfied = [share for share, want in zip(shares, wanted, strict=True) if share < want]
+    # Nobody has noticeably more than one who wanted more.
+    assert not unsatisfied or max(shares) <= min(unsatisfied) + 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 400), st.integers(0, 5), st.integers(0, 50)), min_size=1, max_size=12),
+    st.integers(LEAST, MOST),
+)
+def test_a_plan_stays_within_its_bounds(drawn: list[tuple[int, int, int]], budget: int) -> None:
+    running = [
+        sequence(str(i), prompt, answer=answer, served_at=at) for i, (prompt, answer, at) in enumerate(drawn)
+    ]
+    chunks = plan_step(running, budget)
+    assert len({chunk.sequence.id for chunk in chunks}) == len(chunks)
+    assert all(1 <= chunk.length <= chunk.sequence.remaining for chunk in chunks)
+    assert {c.sequence.id for c in chunks if c.sequence.is_decoding} == {
+        s.id for s in running if s.is_decoding
+    }
+    prefilled = sum(chunk.length for chunk in chunks if not chunk.sequence.is_decoding)
+    assert prefilled <= budget
+    waiting = [s for s in running if not s.is_decoding]
+    assert prefilled > 0 or not waiting
+
+
+@given(st.lists(st.integers(100, 3000), min_size=2, max_size=8), st.integers(LEAST, 200))
+def test_equal_waiting_gives_equal_progress(prompts: list[int], budget: int) -> None:
+    running = [sequence(str(i), prompt) for i, prompt in enumerate(prompts)]
+    for step in range(1, 41):
+        for chunk in plan_step(running, budget):
+            chunk.sequence.computed += chunk.length
+            chunk.sequence.served_at = step
+        running = [s for s in running if s.remaining]
+        computed = [s.computed for s in running]
+        if computed:
+            assert max(computed) - min(computed) <= 2 * budget
+
+
+def test_the_pace_keeps_steps_short_while_others_stream() -> None:
+    pace = Pace()
+    for _ in range(20):
+        pace.record(4, 0, 0.030)
+        pace.record(0, 64, 0.5)
+    assert LEAST <= pace.budget(4) <= 24
+    assert 48 <= pace.budget(0) <= 80
+    for _ in range(40):
+        pace.record(0, 512, 0.01)
+    assert pace.budget(4) == MOST
