@@ -51,10 +51,15 @@ def _buttons(t: Theme) -> str:
     QPushButton:pressed {{ background: {mixed(t.text[2], t.surface[3], 0.2)}; }}
     QPushButton:focus {{ {focus} }}
     QPushButton:disabled {{ color: {t.text[2]}; }}
-    QPushButton[look="primary"] {{ background: {t.accent}; color: {t.on_accent}; font-weight: 600; }}
+    QPushButton[look="primary"] {{
+        background: {t.accent}; color: {t.on_accent}; font-weight: 600;
+        border: 1px solid {t.accent_edge}; padding: 5px 12px; margin: 1px;
+    }}
     QPushButton[look="primary"]:hover {{ background: {t.accent_hover}; }}
-    QPushButton[look="primary"]:focus {{ border: 2px solid {t.text[0]}; }}
-    QPushButton[look="primary"]:disabled {{ background: {t.surface[3]}; color: {t.text[1]}; }}
+    QPushButton[look="primary"]:focus {{ border: 2px solid {t.text[0]}; margin: 0; }}
+    QPushButton[look="primary"]:disabled {{
+        background: {t.surface[3]}; color: {t.text[1]}; border-color: {t.surface[3]};
+    }}
     QPushButton[look="plain"] {{ background: transparent; color: {t.text[1]}; padding: 5px 8px; }}
     QPushButton[look="plain"]:hover {{ background: {t.surface[2]}; color: {t.text[0]}; }}
     QPushButton[look="plain"]:focus {{ {focus} }}

@@ -1,6 +1,7 @@
 """Every check of the project, in the order in which people want to hear of them; the tests last."""
 
-from installer import environment, start
+from installer import environment
+from installer.child import call
 from installer.console import Console
 
 CHECKS = {
@@ -16,7 +17,7 @@ def run(pytest_arguments: list[str], console: Console) -> list[str]:
     failed = []
     for name, (program, *arguments) in {**CHECKS, "tests": ["pytest", *pytest_arguments]}.items():
         console.say(f"● {name}")
-        if start.call([str(environment.program(program)), *arguments]) != 0:
+        if call([str(environment.program(program)), *arguments]) != 0:
             failed.append(name)
             console.say(f"✗ {name} failed")
     return failed

@@ -1,14 +1,14 @@
 """The installer's two commands: `run` sets Spark up and starts it, `test` sets everything up and checks it."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from installer import checks, environment, start, system_packages
+from installer.child import call
 from installer.console import Console, SetupError
 
-COMPONENTS = ("gguf", "torch")
+COMPONENTS = ("onnx", "gguf", "torch")
 
 
 def main(arguments: list[str]) -> int:
@@ -89,12 +89,12 @@ def _components(torch: str, settings: dict[str, str], console: Console) -> bool:
     console.say("● Installing backend components (llama.cpp is compiled, which takes some minutes)")
     module = [str(environment.python()), "-m", "spark_engine.engine.component_install"]
     cuda = ["--cuda"] if torch == "cuda" else []
-    return start.call([*module, *COMPONENTS, *cuda], os.environ | settings) == 0
+    return call([*module, *COMPONENTS, *cuda], settings) == 0
 
 
 def _has_compiler() -> bool:
     code = "from spark_engine.engine.gguf_build import has_compiler; raise SystemExit(not has_compiler())"
-    return start.call([str(environment.python()), "-c", code]) == 0
+    return call([str(environment.python()), "-c", code]) == 0
 
 
 def _settings(chosen: argparse.Namespace) -> dict[str, str]:

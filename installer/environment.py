@@ -5,19 +5,19 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from installer.child import ROOT, stream
 from installer.console import Console, SetupError
 from spark_engine.engine import pip_signs
 from spark_engine.engine.pip_progress import PipProgress
 
-ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "spark-setup.json"
 LEAST_ADVANCE = 0.02
+_PIP_SETTINGS = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONUNBUFFERED": "1"}
 _MB = 1_000_000
 # What a role's libraries fetch and occupy, rounded up.
 _DOWNLOAD_BYTES = {"gui": 110 * _MB, "onnx": 50 * _MB, "dev": 60 * _MB}
@@ -127,24 +127,9 @@ def _no_space(detail: str, evidence: str = "") -> SetupError:
 def _run(command: Sequence[str], console: Console, on_line: Callable[[str], None] | None = None) -> None:
     """Run a set-up command; what it prints goes to `on_line`. SetupError when it fails."""
     listener = on_line or (lambda line: console.going_on(line.strip(), minor=True))
-    env = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONUNBUFFERED": "1"}
-    lines: list[str] = []
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=env,
-        cwd=ROOT,
-        text=True,
-        errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            listener(lines[-1])
-    if process.returncode != 0:
-        raise _failure("\n".join(lines))
+    status, output = stream(command, listener, _PIP_SETTINGS)
+    if status != 0:
+        raise _failure(output)
 
 
 def _failure(output: str) -> SetupError:

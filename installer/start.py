@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from installer import environment
+from installer.child import ROOT
 from installer.console import Console, SetupError
 
 QUESTION = "How do I download Phi-4-mini?"
@@ -25,13 +26,6 @@ def has_display() -> bool:
     if sys.platform in ("win32", "darwin"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def call(command: Sequence[str], env: Mapping[str, str] | None = None) -> int:
-    """Run a command with our output; its exit status. Ctrl-C ends it and us."""
-    return subprocess.run(
-        command, cwd=environment.ROOT, env=env, stdin=subprocess.DEVNULL, check=False
-    ).returncode
 
 
 def tray_app(settings: Mapping[str, str], console: Console) -> int:
@@ -66,7 +60,7 @@ def engine(settings: Mapping[str, str], console: Console) -> int:
 
 def _spawn(arguments: Sequence[str], settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     command = [str(environment.python()), "-m", "spark_engine", *arguments]
-    return subprocess.Popen(command, cwd=environment.ROOT, env=os.environ | dict(settings))
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | dict(settings))
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:
@@ -85,7 +79,7 @@ def _endpoint_file(settings: Mapping[str, str]) -> Path:
     code = "from spark_engine.paths import base_dir; print(base_dir().endpoint_file)"
     done = subprocess.run(
         [str(environment.python()), "-c", code],
-        cwd=environment.ROOT,
+        cwd=ROOT,
         env=os.environ | dict(settings),
         stdout=subprocess.PIPE,
         text=True,

@@ -3,9 +3,9 @@
 import ctypes
 import os
 import shutil
-import subprocess
 import sys
 
+from installer.child import stream
 from installer.console import Console, SetupError
 
 # Library Qt loads → Debian's and Ubuntu's package with it.
@@ -25,6 +25,7 @@ _WINDOW = {
     "libxcb-shape.so.0": "libxcb-shape0",
 }
 _FONTS = "fonts-dejavu-core"
+_QUIETLY = ("--yes", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0")
 _COMPILER = ("build-essential", "cmake")
 
 
@@ -47,7 +48,7 @@ def ensure(console: Console, *, window: bool) -> None:
             f"System libraries for the window are missing: {', '.join(sorted(lacking))}.", remedy(packages)
         )
     with console.step(f"Installing system libraries for the window: {' '.join(packages)}"):
-        if not _install(packages):
+        if not _install(packages, console):
             raise SetupError("The system libraries could not be installed.", remedy(packages))
     if still := missing(window=window):
         raise SetupError(f"System libraries are still missing: {', '.join(still)}.", remedy(packages))
@@ -57,7 +58,7 @@ def add_compiler(console: Console) -> None:
     """Install a C++ compiler where that is possible; where it is not, the component that needs it says so."""
     if _may_install():
         with console.step("Installing a C++ compiler for llama.cpp"):
-            _install(list(_COMPILER))
+            _install(list(_COMPILER), console)
 
 
 def remedy(packages: list[str]) -> str:
@@ -84,12 +85,15 @@ def _loads(library: str) -> bool:
     return True
 
 
-def _install(packages: list[str]) -> bool:
-    return _apt("install", *packages) or (_apt("update") and _apt("install", *packages))
+def _install(packages: list[str], console: Console) -> bool:
+    """Install packages; the lists are fetched anew only where the first try fails."""
+    if _apt(["install", *_QUIETLY, *packages], console):
+        return True
+    return _apt(["update"], console) and _apt(["install", *_QUIETLY, *packages], console)
 
 
-def _apt(*arguments: str) -> bool:
-    options = ["--yes", "--no-install-recommends"] if arguments[0] == "install" else []
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    command = ["apt-get", "--quiet", *options, *arguments]
-    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False).returncode == 0
+def _apt(arguments: list[str], console: Console) -> bool:
+    def on_line(line: str) -> None:
+        console.going_on(line.strip(), minor=not line.startswith(("Need to get", "Fetched", "E:")))
+
+    return stream(["apt-get", *arguments], on_line, {"DEBIAN_FRONTEND": "noninteractive"})[0] == 0

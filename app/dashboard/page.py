@@ -35,18 +35,19 @@ class CardPage(Page):
         self.column = QVBoxLayout()
         self.column.setContentsMargins(3 * GRID, 3 * GRID, 3 * GRID, 3 * GRID)
         self.column.setSpacing(2 * GRID)
-        self.empty = EmptyState()
+        self.empty, self._is_primary = EmptyState(), True
         self._stack = QStackedLayout(self)
         self._stack.addWidget(_scrolling(self.column))
         self._stack.addWidget(self.empty)
 
     def show_cards(self) -> None:
         """The page is live."""
+        self._is_primary = True
         self._stack.setCurrentIndex(0)
 
     def show_empty(self, glyph: str, title: str, text: str, action: str = "") -> None:
         """Nothing yet, waiting, or broken: say so, with one action where there is one."""
-        self.empty.show_words(glyph, title, text, action)
+        self.empty.show_words(glyph, title, text, action, primary=self._is_primary)
         self._stack.setCurrentIndex(1)
 
     @property
@@ -55,7 +56,11 @@ class CardPage(Page):
         return self._stack.currentIndex() == 0
 
     def show_absence(self, store: Store) -> None:
-        """There is no state to show: waiting for the engine, or why there is none."""
+        """There is no state to show: waiting for the engine, or why there is none.
+
+        The primary action is in the strip then; the one on the page says the same more quietly.
+        """
+        self._is_primary = False
         match store.link:
             case Refused(title=title, message=message, remedy=remedy):
                 self.show_empty("warning-circle", title, plain(f"{message}\n{remedy}".strip()), "Try again")

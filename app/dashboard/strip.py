@@ -93,7 +93,9 @@ class Strip(QWidget):
         match self._store.link:
             case Stopped():
                 return "Start engine", ("start_engine", "")
-            case Refused() | Lost():
+            case Refused():
+                return "Try again", ("start_engine", "")
+            case Lost():
                 return "Try now", ("start_engine", "")
             case Connected() if state and state.phase == "ready" and served_now(state) is None:
                 return self._load_default(state)

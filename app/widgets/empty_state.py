@@ -35,13 +35,16 @@ class EmptyState(QWidget):
         column.addStretch(3)
         self.button.hide()
 
-    def show_words(self, glyph: str, title: str, text: str, action: str = "") -> None:
-        """What to say; without `action` there is no button."""
+    def show_words(
+        self, glyph: str, title: str, text: str, action: str = "", *, primary: bool = True
+    ) -> None:
+        """What to say; without `action` there is no button, and it is not `primary` where another one is."""
         self._glyph = glyph
         self._draw_sign()
         show_text(self._title, title)
         show_text(self._text, text)
         self.button.say(action)
+        self.button.wear("primary" if primary else "")
         self.button.setVisible(bool(action))
 
     def changeEvent(self, event: QEvent) -> None:

@@ -1,5 +1,6 @@
 """Greedy decoding of each shipped format, straight through the library that runs it."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Protocol
@@ -33,19 +34,23 @@ class OnnxDecoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # so small a model gains nothing from more
         self.session: Any = onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
-        self.pasts = [i for i in self.session.get_inputs() if i.name.startswith("past")]
+        shape = json.loads((folder / "genai_config.json").read_text(encoding="utf-8"))["model"]["decoder"]
+        layers = range(shape["num_hidden_layers"])
+        self.names = [f"{layer}.{part}" for layer in layers for part in ("key", "value")]
+        self.empty = np.zeros((1, shape["num_key_value_heads"], 0, shape["head_size"]), np.float32)
+        self.outputs = ["logits", *(f"present.{name}" for name in self.names)]
         self.reset()
 
     def reset(self) -> None:
         """Empty key/value tensors."""
         self.length = 0
-        self.cache = {p.name: np.zeros((1, p.shape[1], 0, p.shape[3]), np.float32) for p in self.pasts}
+        self.cache = {f"past_key_values.{name}": self.empty for name in self.names}
 
     def feed(self, tokens: list[int]) -> np.ndarray:
         """One run over the tokens."""
         self.length += len(tokens)
         inputs = {"input_ids": np.array([tokens]), "attention_mask": np.ones((1, self.length), np.int64)}
-        logits, *present = self.session.run(None, inputs | self.cache)
+        logits, *present = self.session.run(self.outputs, inputs | self.cache)
         self.cache = dict(zip(self.cache, present, strict=True))
         return np.asarray(logits[0, -1])
 

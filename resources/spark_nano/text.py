@@ -65,7 +65,7 @@ class Encoder:
 
     def encode(self, turns: list[tuple[str, str]], rng: random.Random) -> tuple[list[int], list[int]]:
         """Ids, and labels on what the assistant says only."""
-        reader = self.loose if rng.random() < 0.3 else self.plain
+        reader = self.loose if rng.random() < 0.1 else self.plain
         ids: list[int] = []
         labels: list[int] = []
         for role, content in turns:

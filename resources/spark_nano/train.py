@@ -12,6 +12,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import attention  # noqa: F401  (registers "plain")
 import torch
+import torch.distributed as dist
 from batches import batches, held_questions
 from corpus.mix import Guide, conversation
 from quant import fake_int4
@@ -75,13 +76,9 @@ class Training:
         rise = min(1.0, (self.step + 1) / 100)
         return rise * (1.0 if done < 0.4 else max(0.02, (1 - done) / 0.6))
 
-    def advance(self, ids: torch.Tensor, labels: torch.Tensor) -> float:
-        """One step; in the second half the weights are seen as int4 would store them."""
-        quantizing = self.spent > 0.45 * self.seconds
-        for optimizer, full in zip(self.optimizers, (LR_MATRIX, LR_FLAT), strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = full * self.rate()
-        exact = [p.detach().clone() for p in self.quantized] if quantizing else []
+    def advance(self, ids: torch.Tensor, labels: torch.Tensor, spent: float) -> float:
+        """One step; in the second half the weights are seen as int4 would store them. Gives the mean loss."""
+        exact = [p.detach().clone() for p in self.quantized] if self.spent > 0.45 * self.seconds else []
         with torch.no_grad():
             for p, _ in zip(self.quantized, exact, strict=False):
                 p.copy_(fake_int4(p))
@@ -90,16 +87,31 @@ class Training:
         with torch.no_grad():
             for p, e in zip(self.quantized, exact, strict=False):
                 p.copy_(e)
+        mean, self.spent = self._share_gradients(float(loss.detach()), spent)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimizer in self.optimizers:
+        for optimizer, full in zip(self.optimizers, (LR_MATRIX, LR_FLAT), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = full * self.rate()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        self.tokens += ids.numel()
-        return float(loss.detach())
+        self.tokens += ids.numel() * dist.get_world_size()
+        return mean
+
+    def _share_gradients(self, loss: float, spent: float) -> tuple[float, float]:
+        """Mean of all workers' gradients and losses, and their clock, so that all go on alike."""
+        gradients = [p.grad for p in self.model.parameters()]
+        flat = torch.cat([*(g.flatten() for g in gradients), torch.tensor([loss, spent])])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        at = 0
+        for gradient in gradients:
+            gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
+            at += gradient.numel()
+        return float(flat[-2]), float(flat[-1])
 
 
-LR_MATRIX, LR_FLAT = 3e-3, 4e-3
+LR_MATRIX, LR_FLAT = 5e-3, 4e-3
 
 
 def tokenizer_for(work: Path, guide: Guide) -> Any:
@@ -114,40 +126,44 @@ def tokenizer_for(work: Path, guide: Guide) -> Any:
     return load_tokenizer(path)
 
 
+def work(rank: int, args: argparse.Namespace) -> None:
+    """One worker: a thread of its own, its own data, gradients shared at every step."""
+    torch.set_num_threads(1)
+    meeting = f"file://{(args.work / 'meeting').resolve()}"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=args.workers)
+    guide = Guide(held_questions())
+    encoder = Encoder(load_tokenizer(args.work / "tokenizer.json"), dropout=0.1)
+    run = Training(args.work, args.minutes)
+    began = saved = time.monotonic()
+    before, mean, counted = run.spent, 0.0, run.tokens
+    rng = random.Random(f"{SEED} {run.step} {rank}")
+    for ids, labels in batches(guide, encoder, rng, args.tokens, tuple(args.shares)):
+        loss = run.advance(ids, labels, before + time.monotonic() - began)
+        mean = loss if not mean else 0.98 * mean + 0.02 * loss
+        done = run.spent >= run.seconds
+        if rank == 0 and run.step % 50 == 0:
+            speed = (run.tokens - counted) / (time.monotonic() - began)
+            print(f"step {run.step} loss {mean:.4f} {speed:.0f} tok/s {run.spent / 60:.1f} min", flush=True)
+        if rank == 0 and (done or time.monotonic() - saved > 120):
+            run.save()
+            saved = time.monotonic()
+        if done:
+            return
+
+
 def main() -> None:
     """Trains until the time is up, saving every two minutes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for tokenizer and checkpoints")
-    parser.add_argument(
-        "--minutes", type=float, default=75, help="training time in all, earlier runs included"
-    )
-    parser.add_argument("--tokens", type=int, default=4096, help="tokens per step")
-    parser.add_argument(
-        "--shares", type=float, nargs=2, default=(0.5, 0.22), help="guide questions, tool calls"
-    )
+    parser.add_argument("--minutes", type=float, default=75, help="training time, earlier runs included")
+    parser.add_argument("--tokens", type=int, default=2048, help="tokens per step and worker")
+    parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
+    parser.add_argument("--shares", type=float, nargs=2, default=(0.35, 0.17), help="guide, tool calls")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(2)
-    guide = Guide(held_questions())
-    encoder = Encoder(tokenizer_for(args.work, guide), dropout=0.1)
-    run = Training(args.work, args.minutes)
-    print(f"{sum(p.numel() for p in run.model.parameters()):,} parameters, step {run.step}", flush=True)
-    began = saved = time.monotonic()
-    before, mean, counted = run.spent, 0.0, run.tokens
-    for ids, labels in batches(
-        guide, encoder, random.Random(SEED + run.step), args.tokens, tuple(args.shares)
-    ):
-        loss = run.advance(ids, labels)
-        mean = loss if not mean else 0.98 * mean + 0.02 * loss
-        run.spent = before + time.monotonic() - began
-        if run.step % 50 == 0:
-            speed = (run.tokens - counted) / (time.monotonic() - began)
-            print(f"step {run.step} loss {mean:.4f} {speed:.0f} tok/s {run.spent / 60:.1f} min", flush=True)
-        if time.monotonic() - saved > 120 or run.spent >= run.seconds:
-            run.save()
-            saved = time.monotonic()
-        if run.spent >= run.seconds:
-            return
+    (args.work / "meeting").unlink(missing_ok=True)
+    tokenizer_for(args.work, Guide(held_questions()))
+    torch.multiprocessing.spawn(work, (args,), nprocs=args.workers)
 
 
 if __name__ == "__main__":

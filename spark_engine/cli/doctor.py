@@ -1,11 +1,12 @@
 """`spark doctor`: looks at everything Spark needs and says what to do about what is wrong."""
 
 import typer
+from rich.text import Text
 
 from spark_engine.cli.checks import Finding, machine_findings
 from spark_engine.cli.engine_checks import engine_findings
 from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
-from spark_engine.cli.terminal import marked
+from spark_engine.cli.terminal import marked, table
 from spark_engine.cli.words import counted, printable
 
 
@@ -26,13 +27,14 @@ async def _doctor(shell: Shell) -> None:
 
 
 def _show(shell: Shell, findings: list[Finding], bad: int) -> None:
-    width = max(len(f.subject) for f in findings) + 2
+    rows = table("", "")
+    rows.show_header = False
     for finding in findings:
-        line = marked(finding.verdict, finding.subject.ljust(width), "")
-        line.append(printable(finding.message))
-        shell.terminal.say(line)
+        text = Text(printable(finding.message))
         if finding.remedy:
-            shell.terminal.say(f"{'':{width + 2}}{printable(finding.remedy)}")
+            text.append(f"\n{printable(finding.remedy)}", "dim" if finding.verdict == "ok" else "")
+        rows.add_row(marked(finding.verdict, finding.subject, ""), text)
+    shell.terminal.say(rows)
     warned = sum(f.verdict == "warn" for f in findings)
     shell.terminal.say()
     shell.terminal.say(_summary(bad, warned), style="bold")

@@ -44,7 +44,8 @@ async def loaded(client: "SparkClient", model: str, show: Callable[[VariantStatu
         while not (is_ready(entry.status) or (moved and not is_moving(entry.status))):
             entry = _variant(await anext(changes), id)
             moved = moved or entry.status != at_first
-            show(entry.status)
+            if moved:
+                show(entry.status)
     if isinstance(entry.status, Ready):
         return entry
     raise _not_loaded(entry)

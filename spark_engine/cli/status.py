@@ -20,7 +20,7 @@ from spark_engine.types.state import EngineState
 if TYPE_CHECKING:
     from spark_engine.client.http import SparkClient
 
-FRESH_WITHIN_S, FIGURES_AGE_S = 1.0, 11.0
+FRESH_WITHIN_S = 0.3
 SIGNS = {"error": "bad", "warning": "warn", "info": "ok"}
 
 
@@ -39,12 +39,12 @@ async def _status(shell: Shell) -> None:
 
 
 async def _current(client: "SparkClient") -> EngineState:
-    """The state with fresh figures: the engine samples them only while somebody watches."""
-    state = await client.state()
+    """The state with fresh figures: the engine samples them when somebody begins to watch."""
+    began, state = time.time(), await client.state()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(FRESH_WITHIN_S), aclosing(states(client)) as changes:
             async for state in changes:
-                if time.time() - state.metrics.at < FIGURES_AGE_S:
+                if state.metrics.at >= began:
                     break
     return state
 

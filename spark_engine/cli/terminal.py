@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import Console, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -38,8 +38,13 @@ class Terminal:
 
     def say(self, *parts: RenderableType, style: str = "") -> None:
         """Print for people; nothing with `--json`."""
-        if not self.json:
-            self.out.print(*parts, style=style, soft_wrap=all(isinstance(p, str) for p in parts))
+        if self.json:
+            return
+        wrap = all(isinstance(p, str) for p in parts)
+        with nullcontext() if self.out.is_terminal else self.out.capture() as shown:
+            self.out.print(*parts, style=style, soft_wrap=wrap)
+        if shown is not None:  # nobody needs the blanks that fill a table's last column
+            self.out.file.write("".join(f"{line.rstrip()}\n" for line in shown.get().splitlines()))
 
     def note(self, text: str) -> None:
         """A remark beside the answer: dim, on stderr, only for people."""
@@ -77,16 +82,17 @@ def marked(kind: str, text: str, style: str = "bold") -> Text:
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:
-    """A table without lines; the columns in `right` hold numbers."""
-    made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for name in columns:
-        made.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    """A table without lines; the columns in `right` hold numbers, the first what one copies (never broken)."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for place, name in enumerate(columns):
+        justify: JustifyMethod = "right" if name in right else "left"
+        made.add_column(name, justify=justify, overflow="fold", no_wrap=place == 0)
     return made
 
 
 def facts(*rows: tuple[str, str]) -> Table:
     """Names with values, one pair a line; empty values are left out."""
-    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 3, 0, 0))
+    made = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     made.add_column(style="dim")
     made.add_column(overflow="fold")
     for name, value in rows:

@@ -8,6 +8,7 @@ from spark_engine.types.generation import SamplingOptions
 
 Ids = NDArray[np.int64]
 _FLOORS = (1e-2, 1e-4, 0.0)
+_BLOCK = 512
 
 
 def choose(logits: Logits, peak: float, options: SamplingOptions, uniform: float) -> int:
@@ -31,16 +32,19 @@ def most_likely(logits: Logits, count: int) -> Ids:
 
 
 def nucleus(weights: Logits, share: float) -> Ids:
-    """The fewest places, heaviest first, whose weights sum to at least `share` of all. Never empty."""
+    """The fewest places, heaviest first, whose weights sum to at least `share` of all, in order of place.
+
+    All that tie with the lightest of them come along. Never empty.
+    """
     goal = share * float(weights.sum(dtype=np.float64))
     top = float(weights.max())
     for floor in _FLOORS:
-        places = np.flatnonzero(weights >= top * floor)
-        if floor == 0.0 or float(weights[places].sum(dtype=np.float64)) >= goal:
+        likely = weights[weights >= top * floor]
+        if floor == 0.0 or float(likely.sum(dtype=np.float64)) >= goal:
             break
-    heaviest = places[np.argsort(-weights[places], kind="stable")]
-    sums = np.cumsum(weights[heaviest], dtype=np.float64)
-    return heaviest[: int(np.searchsorted(sums, goal)) + 1]
+    ordered = np.sort(likely)[::-1]
+    cut = int(np.searchsorted(np.cumsum(ordered, dtype=np.float64), goal))
+    return np.flatnonzero(weights >= ordered[min(cut, len(ordered) - 1)])
 
 
 def _weights(logits: Logits, peak: float, temperature: float) -> Logits:
@@ -50,9 +54,20 @@ def _weights(logits: Logits, peak: float, temperature: float) -> Logits:
 
 
 def _pick(weights: Logits, uniform: float) -> int:
-    sums = np.cumsum(weights, dtype=np.float64)
-    place = int(np.searchsorted(sums, uniform * sums[-1], side="right"))
-    return min(place, len(weights) - 1)
+    """The place where the running sum of the weights passes `uniform` of the whole; block by block, then inside."""
+    starts = np.arange(0, len(weights), _BLOCK)
+    sums = np.cumsum(np.add.reduceat(weights, starts, dtype=np.float64))
+    goal = uniform * sums[-1]
+    block = _passing(sums, goal)
+    begin = int(starts[block])
+    inside = np.cumsum(weights[begin : begin + _BLOCK], dtype=np.float64)
+    return begin + _passing(inside, goal - (float(sums[block - 1]) if block else 0.0))
+
+
+def _passing(sums: NDArray[np.float64], goal: float) -> int:
+    """The first place whose running sum is larger than `goal`; the last that adds anything when rounding left none."""
+    place = int(np.searchsorted(sums, goal, side="right"))
+    return place if place < len(sums) else int(np.searchsorted(sums, sums[-1]))
 
 
 def _of(ids: Ids | None, kept: Ids) -> Ids:

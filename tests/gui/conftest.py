@@ -1,7 +1,7 @@
-"""What the window's tests stand on: Qt's loop for coroutines, one appearance, a state to show, waiting for people's time."""
+"""What the window's tests stand on: Qt's loop for coroutines, one appearance, a window to feed, and waiting."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -90,11 +90,11 @@ class Stage:
 
 
 @pytest.fixture
-def stage(qtbot: Any, base: BaseDir) -> Iterator[Stage]:
+def stage(qtbot: Any, base: BaseDir) -> Stage:
     """A shown window, joined to a recorded client, in the sample state."""
     made = Stage(base, RecordedClient())
     raise_curtain(qtbot, made)
-    yield made
+    return made
 
 
 def raise_curtain(qtbot: Any, stage: Stage) -> None:

@@ -54,7 +54,7 @@ def test_words_on_buttons_and_chips_can_be_read(tokens: Theme) -> None:
 
 def test_graphics_stand_out(tokens: Theme) -> None:
     for surface in tokens.surface[:2]:
-        for colour in (tokens.accent, *tokens.chart):
+        for colour in (tokens.accent_edge, *tokens.chart):
             assert contrast(colour, surface) >= GRAPHICS, (colour, surface)
 
 

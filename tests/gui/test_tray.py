@@ -19,6 +19,7 @@ from tests.gui.conftest import RecordedClient, RecordedLink, until
 from tests.gui.states import NANO, PHI, sample_state
 
 MOODS = get_args(Mood)
+HERE = Connected(True)
 PANELS = ("#FFFFFF", "#F2F2F2", "#202124", "#000000")
 
 
@@ -65,7 +66,7 @@ def tray(qtbot: Any) -> Any:
     return made
 
 
-def show(tray: Any, state: Any, link: Any = Connected(True)) -> dict[str, QAction]:
+def show(tray: Any, state: Any, link: Any = HERE) -> dict[str, QAction]:
     tray.store.apply(StateSnapshot(state))
     tray.store.set_link(link)
     tray.store.flush()

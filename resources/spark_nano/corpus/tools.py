@@ -153,7 +153,7 @@ def _join(parts: list[str], rng: random.Random) -> str:
 def tool_set(rng: random.Random, held: bool = False, most: int = 4) -> list[AnyTool]:
     """One to `most` tools that cannot be mistaken for each other."""
     tools: dict[str, AnyTool] = {}
-    for _ in range(rng.choice((1, 1, 2, 2, 3, most))):
+    for _ in range(rng.choice((1, 1, 1, 2, 2, most))):
         if not held and rng.random() < 0.3:
             real = RealTool(rng)
             tools.setdefault(str(real.entry["says"]), real)

@@ -52,6 +52,8 @@ ID = "phi:onnx"
 READY = Ready("CPU", 4096, 8, 1000, 5.0, 42)
 FAILED = LoadFailed("no_memory", "Too large", "It does not fit.", "Free memory.")
 
+NOISE = MetricsSampled(MetricsSample(running=1))
+
 
 @pytest.fixture
 async def server() -> AsyncIterator[ScriptedServer]:
@@ -88,12 +90,11 @@ def tell(server: ScriptedServer, first: EngineState, *events: EngineEvent, then:
 
 
 def models(server: ScriptedServer, first: VariantStatus, *later: VariantStatus, then: str = "hang") -> None:
-    tell(server, state(first, Missing()), *(VariantChanged(ID, s) for s in later), then=then)
+    tell(server, state(first, Missing()), NOISE, *(VariantChanged(ID, s) for s in later), then=then)
 
 
 def components(server: ScriptedServer, first: ComponentStatus, *later: ComponentStatus) -> None:
-    noise = MetricsSampled(MetricsSample(running=1))
-    tell(server, state(Unloaded(), first), noise, *(ComponentChanged(entry(s)) for s in later))
+    tell(server, state(Unloaded(), first), NOISE, *(ComponentChanged(entry(s)) for s in later))
 
 
 async def refused(work: Any) -> str:

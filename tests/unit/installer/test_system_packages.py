@@ -43,8 +43,8 @@ def test_who_may_not_install_gets_the_command(monkeypatch: pytest.MonkeyPatch):
 def test_root_installs_after_updating_the_lists(monkeypatch: pytest.MonkeyPatch):
     ran: list[tuple[str, ...]] = []
 
-    def apt(*arguments: str) -> bool:
-        ran.append(arguments)
+    def apt(arguments: list[str], console: Console) -> bool:
+        ran.append(tuple(arguments))
         if arguments[0] == "install" and len(ran) > 1:
             monkeypatch.setattr(system_packages, "_loads", lambda library: True)
         return len(ran) > 1
@@ -57,5 +57,5 @@ def test_root_installs_after_updating_the_lists(monkeypatch: pytest.MonkeyPatch)
 
 def test_nothing_is_done_where_nothing_is_missing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(system_packages, "missing", lambda *, window: {})
-    monkeypatch.setattr(system_packages, "_apt", lambda *arguments: pytest.fail("apt was called"))
+    monkeypatch.setattr(system_packages, "_apt", lambda arguments, console: pytest.fail("apt was called"))
     system_packages.ensure(Console(), window=True)
