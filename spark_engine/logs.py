@@ -19,7 +19,7 @@ _CHATTY = ("asyncio", "httpcore", "httpx", "uvicorn", "PIL", "urllib3", "hugging
 
 
 def setup(role: Role, folder: Path | None, level: str = "info", *, stderr: bool = True) -> None:
-    """Send this process's records to `<folder>/<role>.log` (None: no file) and to stderr.
+    """Send this process's records to `<folder>/<role>.log` (None: no file), warnings to stderr too.
 
     OSError when the file cannot be opened. Replaces what an earlier call set up.
     """
@@ -32,7 +32,7 @@ def setup(role: Role, folder: Path | None, level: str = "info", *, stderr: bool 
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _add(RotatingFileHandler(folder / f"{role}.log", "a", MAX_BYTES, KEPT_FILES, encoding="utf-8"), role)
     if stderr and sys.stderr is not None:
-        _add(logging.StreamHandler(), role)
+        _add(_to_stderr(root.level), role)
     logging.captureWarnings(True)
 
 
@@ -43,6 +43,13 @@ def close() -> None:
     for handler in [h for h in root.handlers if isinstance(h.formatter, Redacting)]:
         root.removeHandler(handler)
         handler.close()
+
+
+def _to_stderr(level: int) -> logging.Handler:
+    """Who looks at the terminal wants warnings; the file has the rest. All of it when debugging."""
+    handler = logging.StreamHandler()
+    handler.setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))
+    return handler
 
 
 def _add(handler: logging.Handler, role: Role) -> None:

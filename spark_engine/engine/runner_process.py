@@ -40,6 +40,8 @@ class RunnerProcess:
             stderr=subprocess.PIPE,
             env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" else 0,
+            start_new_session=sys.platform
+            != "win32",  # a signal to the engine's group is the engine's to handle
         )
         return cls(process, name)
 
