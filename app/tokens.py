@@ -13,7 +13,8 @@ class Theme(Struct, frozen=True, forbid_unknown_fields=True):
 
     `surface` 0 is the window, 1 a card, 2 a field or quiet button, 3 a track or hover. `text` 1 to 3 fall in
     weight; all three can be read on surfaces 0 to 2. `accent` marks the primary action and the live line of a
-    chart, `accent_edge` outlines it where the fill alone would not stand out. `ok`, `warn`, `bad` and `info` are for words and shapes of state. `chart` differs in lightness too.
+    chart; `accent_edge` outlines it where the fill alone would not stand out. `ok`, `warn`, `bad` and `info` are
+    for words and shapes of state. `chart` differs in lightness too.
     """
 
     name: str

@@ -17,7 +17,7 @@ from installer.child import ROOT
 from installer.console import Console, SetupError
 
 QUESTION = "How do I download Phi-4-mini?"
-READY_S, ANSWER_S = 60.0, 120.0
+READY_S, ANSWER_S, STOP_S = 60.0, 120.0, 5.0
 _NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -60,18 +60,21 @@ def engine(settings: Mapping[str, str], console: Console) -> int:
 
 def _spawn(arguments: Sequence[str], settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     command = [str(environment.python()), "-m", "spark_engine", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=os.environ | dict(settings))
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | dict(settings))
+    signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+    return process
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:
-    """Wait for the end; Ctrl-C reaches Spark by itself and lets it end in order."""
-    if os.name == "posix":
-        signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
-    while True:
+    """Wait for the end. Ctrl-C reaches Spark by itself and lets it end in order; where it did not, it is passed on."""
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
         try:
+            return process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.terminate()
             return process.wait()
-        except KeyboardInterrupt:
-            continue
 
 
 def _endpoint_file(settings: Mapping[str, str]) -> Path:

@@ -146,9 +146,8 @@ class OnnxDecoder:
             logits = self._chunk_output(ids.shape[1])
             positions = self._places[None, past : past + ids.shape[1]]
             self._run(window, ids, np.ones((1, past + ids.shape[1]), np.int64), positions, logits)
-            results[entry.slot] = logits[0, -1].astype(
-                np.float32
-            )  # a copy: the next chunk uses the same memory
+            # A copy, as the next chunk uses the same memory.
+            results[entry.slot] = logits[0, -1].astype(np.float32)
         self._cache.set_length(entry.slot, end)
 
     def _run(self, window: Window, ids: Ints, mask: Ints, positions: Ints, logits: NDArray[Any]) -> None:
@@ -192,7 +191,7 @@ def _session(file: Path, threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads that spin between operators win nothing when cores are free, and lose half the speed when others need them.
+    # Threads that spin between operators win little on free cores, and lose half the speed when others need them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 

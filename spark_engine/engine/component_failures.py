@@ -56,7 +56,7 @@ def cuda_refused(component: Component, packages: int, size: int | None) -> Broke
         f"The {component.name} that pip finds here brings {packages} NVIDIA CUDA libraries: "
         f"{f'{size / 1e9:.1f} GB' if size else 'several GB'} to download, and about twice that on disk.",
         "For the CPU build set pip up for PyTorch's CPU packages, as PyTorch's install page says, and install "
-        "again; to take CUDA, run `python3 installer/bootstrap.py run --all --torch cuda`.",
+        "again; to take CUDA, run `python3 installer/bootstrap.py run --all --torch cuda` (or `test --torch cuda`).",
     )
 
 

@@ -6,7 +6,7 @@ from time import monotonic
 
 import psutil
 
-from spark_engine.errors import SparkError
+from spark_engine.errors import Conflict, SparkError
 from spark_engine.protocol.messages import (
     Cancel,
     Events,
@@ -74,6 +74,10 @@ class MainLoop:
 
     def _submit(self, request: GenerationRequest) -> list[SequenceEvent]:
         try:
+            if request.id in self._scheduler:
+                raise Conflict(
+                    "duplicate_id", "The request runs already", f"{request.id} was submitted twice."
+                )
             sequence = self._intake.sequence(request)
         except SparkError as error:
             return [failure(request.id, error)]

@@ -1,31 +1,39 @@
 """The runner process: greet the engine, load one model, run generations until stdin ends."""
 
 import faulthandler
+import logging
 import os
 import signal
-import sys
 
+from spark_engine import logs
 from spark_engine.errors import SparkError
 from spark_engine.protocol import PROTOCOL_VERSION
 from spark_engine.protocol.messages import Hello, Load, Loaded, LoadProgress, LoadRefused
 from spark_engine.runner import device_env
 from spark_engine.runner.pipe import Commands, Sender, claim_streams, end_now, start_reader
 
+log = logging.getLogger(__name__)
+
 EXIT_NO_LOAD = 64
 EXIT_REFUSED = 69
+EXIT_BROKEN = 70
 
 
 def main() -> int:
     """Run until the engine closes stdin; the exit status is 0 when that was the reason."""
     source, sink = claim_streams()
     device_env.prepare(os.environ)
-    faulthandler.enable(file=sys.stderr)
+    faulthandler.enable(file=2)
+    logs.setup("runner", None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     send, commands = Sender(sink), Commands()
     start_reader(source, commands)
     send(Hello(PROTOCOL_VERSION, os.getpid()))
-    status = _serve(send, commands)
-    sys.stderr.flush()
+    try:
+        status = _serve(send, commands)
+    except BaseException as error:
+        log.critical("the runner cannot go on", exc_info=error)
+        status = EXIT_BROKEN
     end_now(status)
     return status
 
@@ -33,7 +41,7 @@ def main() -> int:
 def _serve(send: Sender, commands: Commands) -> int:
     first = commands.get()
     if not isinstance(first, Load):
-        print(f"spark runner: expected load first, got {type(first).__name__}", file=sys.stderr)
+        log.critical("expected load first, got %s", type(first).__name__)
         return EXIT_NO_LOAD
     # Imported late: numpy and the rest must see the environment prepared above.
     from spark_engine.runner.loop import MainLoop

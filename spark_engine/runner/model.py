@@ -1,5 +1,6 @@
 """A loaded model as the runner uses it: its decoder and what turns prompts into its tokens."""
 
+import logging
 from collections.abc import Callable
 from typing import Self
 
@@ -13,6 +14,7 @@ from spark_engine.protocol.messages import LoadPlan
 from spark_engine.runner.prompt import PromptEncoder
 from spark_engine.runner.template import ChatTemplate
 
+log = logging.getLogger(__name__)
 Progress = Callable[[LoadStep], None]
 
 
@@ -31,6 +33,7 @@ class Model(Struct, frozen=True):
         except (SparkError, MemoryError) as error:
             raise error if isinstance(error, SparkError) else _out_of_memory(plan) from error
         except Exception as error:
+            log.error("%s could not be loaded", plan.variant, exc_info=error)
             raise _unreadable(plan, error) from error
 
     @classmethod

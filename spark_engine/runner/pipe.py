@@ -18,7 +18,8 @@ EXIT_PIPE_BROKEN = 74
 
 def claim_streams() -> tuple[BinaryIO, BinaryIO]:
     """The protocol's input and output. Afterwards fd 0 is empty and fd 1 is stderr, for whatever a library does."""
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

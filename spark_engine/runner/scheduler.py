@@ -50,6 +50,9 @@ class Scheduler:
         """Whether a step would do nothing."""
         return not self._running and not self._waiting
 
+    def __contains__(self, id: object) -> bool:
+        return id in self._running or any(entry[2].id == id for entry in self._waiting)
+
     def submit(self, sequence: Sequence) -> None:
         """Queue a sequence: lower `priority` first, then first come, first served."""
         heapq.heappush(self._waiting, (sequence.priority, next(self._arrivals), sequence))

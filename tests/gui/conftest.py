@@ -15,7 +15,6 @@ from app.desktop import make_ready
 from app.notices import NoticeBoard
 from app.store import Store
 from app.theme import Appearance
-from spark_engine.client.http import SparkClient
 from spark_engine.paths import BaseDir
 from spark_engine.types.state import EngineEvent, StateSnapshot
 from tests.gui.states import sample_state
@@ -112,6 +111,3 @@ async def until(condition: Callable[[], object], timeout_s: float = 10, what: st
     while not condition():
         assert loop.time() < deadline, f"not within {timeout_s} s: {what or condition}"
         await asyncio.sleep(0.02)
-
-
-__all__ = ["RecordedClient", "SparkClient", "Stage", "until"]

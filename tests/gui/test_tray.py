@@ -6,6 +6,7 @@ from typing import Any, get_args
 import pytest
 from PySide6.QtGui import QAction, QGuiApplication, QImage
 
+from app.actions import Actions
 from app.headline import Mood
 from app.link import Connected, Lost, Stopped
 from app.notices import NoticeBoard
@@ -58,8 +59,6 @@ def test_every_size_is_drawn_not_scaled(qapp: Any) -> None:
 
 @pytest.fixture
 def tray(qtbot: Any) -> Any:
-    from app.actions import Actions
-
     client, link, store, board = RecordedClient(), RecordedLink(), Store(), NoticeBoard()
     made = Tray(store, Actions(client, link, board))  # type: ignore[arg-type]
     made.client, made.link, made.store = client, link, store  # type: ignore[attr-defined]

@@ -24,6 +24,7 @@ from spark_engine.protocol.messages import (
     SequenceFinished,
     SequenceStarted,
 )
+from spark_engine.runner.main import EXIT_BROKEN
 from spark_engine.runner.pipe import EXIT_BAD_FRAME
 from tests.support.decoders import onnx_folder
 from tests.support.runner_process import RunnerProcess, runner_process
@@ -220,6 +221,39 @@ def test_a_format_without_a_backend_is_refused(runner: RunnerProcess) -> None:
     refused = runner.load(LoadPlan("x:y", "pytorch", ""))
     assert isinstance(refused, LoadRefused)
     assert refused.code == "format_unsupported"
+
+
+def test_an_id_that_runs_already_is_refused(runner: RunnerProcess) -> None:
+    runner.load(SLOW)
+    runner.submit("a", "x" * 20)
+    runner.submit("a", "y" * 20)
+    events = list(runner.events_until("a"))
+    assert isinstance(events[-1], SequenceFailed)
+    assert (events[-1].code, events[-1].status) == ("duplicate_id", 409)
+    rest = runner.events_until("a")
+    assert isinstance(rest[-1], SequenceFinished)
+    assert "".join(e.text for e in [*events, *rest] if isinstance(e, SequenceDelta)) == "x" * 20
+
+
+def test_a_model_that_keeps_failing_ends_the_runner_with_evidence(tmp_path: Path) -> None:
+    code = (
+        "from spark_engine.runner.main import main\n"
+        "import spark_engine.backends.echo as echo\n"
+        "def broken(self, entry): raise RuntimeError('the library fell over')\n"
+        "echo.EchoDecoder._run = broken\n"
+        "main()\n"
+    )
+    with runner_process(tmp_path, [sys.executable, "-c", code]) as runner:
+        runner.load(ECHO)
+        for name in ("a", "b"):
+            runner.submit(name)
+            failed = runner.events_until(name)[-1]
+            assert isinstance(failed, SequenceFailed)
+            assert failed.code == "step_failed"
+        runner.submit("c")
+        assert ends_within(runner, 5.0) == EXIT_BROKEN
+        assert "the library fell over" in runner.stderr
+        assert "the runner cannot go on" in runner.stderr
 
 
 def test_libraries_cannot_write_into_the_protocol(tmp_path: Path) -> None:

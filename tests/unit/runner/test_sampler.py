@@ -176,6 +176,19 @@ def test_a_nucleus_is_what_sorting_gives(size: int, share: float, spread: float,
     np.testing.assert_array_equal(np.sort(kept)[::-1], ordered[: len(kept)])
 
 
+@given(st.integers(1, 3000), st.floats(0, 1, exclude_max=True), st.integers(0, 99))
+def test_a_draw_is_where_the_running_sum_passes(size: int, uniform: float, seed: int) -> None:
+    logits = (np.random.default_rng(seed).normal(size=size) * 4).astype(np.float32)
+    logits[seed % size] = -np.inf if size > 1 else 0.0
+    peak = float(logits.max())
+    sums = np.cumsum(np.exp(logits - np.float32(peak)), dtype=np.float64)
+    token = choose(logits, peak, SamplingOptions(), uniform)
+    goal = uniform * sums[-1]
+    assert np.isfinite(logits[token])
+    assert (sums[token - 1] if token else 0.0) <= goal * (1 + 1e-9) + 1e-12
+    assert goal <= sums[token] * (1 + 1e-9)
+
+
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 50), st.integers(0, 60), st.floats(0.01, 1.0))
 def test_any_draw_gives_a_token(uniform: float, size: int, top_k: int, top_p: float) -> None:
     logits = np.random.default_rng(size).normal(size=size).astype(np.float32)

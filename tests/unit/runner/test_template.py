@@ -1,5 +1,6 @@
 """Chat templates are hostile input: they render like transformers' do, and cannot take memory or time."""
 
+import threading
 import time
 
 import pytest
@@ -147,6 +148,7 @@ def test_a_bomb_is_defused(name: str) -> None:
         ChatTemplate(BOMBS[name]).render(MESSAGES, None, {})
     assert caught.value.code in ("template_failed", "bad_template")
     assert time.monotonic() - started < 6
+    assert "template" not in [thread.name for thread in threading.enumerate()], "it still computes"
 
 
 @pytest.mark.parametrize(
