@@ -2,7 +2,7 @@
 
 import asyncio
 import subprocess
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from app.attempts import WITHIN_S, Attempts
 from app.link import Connected, Lost, Refused, Searching, Starting, Stopped
@@ -132,10 +132,9 @@ class EngineLink:
 
     async def _until_wanted(self, delay_s: float | None) -> None:
         """Wait for `start_again`, or for the delay where there is one."""
-        try:
-            await asyncio.wait_for(self._wanted.wait(), delay_s)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay_s):
+                await self._wanted.wait()
 
 
 def _lost_notice() -> Notice:

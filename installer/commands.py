@@ -54,11 +54,16 @@ def _run(chosen: argparse.Namespace, console: Console) -> int:
     settings = _settings(chosen)
     if chosen.all and not _components(chosen.torch, settings, console):
         console.say("  Spark runs without what is missing; models of those formats cannot be loaded yet.")
-    if start.has_display():
+    if not start.has_display():
+        _mention_missing(console)
+        return start.engine(settings, console)
+    try:
         system_packages.ensure(console, window=True)
-        return start.tray_app(settings, console)
-    _mention_missing(console)
-    return start.engine(settings, console)
+    except SetupError as error:
+        console.problem(error)
+        console.say("  Until then Spark starts without its window.")
+        return start.engine(settings, console)
+    return start.tray_app(settings, console)
 
 
 def _mention_missing(console: Console) -> None:
@@ -89,7 +94,7 @@ def _components(torch: str, settings: dict[str, str], console: Console) -> bool:
     console.say("● Installing backend components (llama.cpp is compiled, which takes some minutes)")
     module = [str(environment.python()), "-m", "spark_engine.engine.component_install"]
     cuda = ["--cuda"] if torch == "cuda" else []
-    return call([*module, *COMPONENTS, *cuda], settings) == 0
+    return call([*module, *COMPONENTS, *cuda], settings | {"PYTHONUTF8": "1"}) == 0
 
 
 def _has_compiler() -> bool:

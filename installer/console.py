@@ -1,5 +1,6 @@
 """What the installer prints: numbered steps with their time, what goes on inside them, and errors with a remedy."""
 
+import io
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ class Console:
     """Writes to a terminal or a log; on a terminal the line of what goes on is overwritten as it changes."""
 
     def __init__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(
+                    errors="replace"
+                )  # a Windows console may lack a sign; that must stop nothing
         self._live = sys.stdout.isatty()
         self._shown = ""
 

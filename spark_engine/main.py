@@ -9,23 +9,30 @@ from collections.abc import Mapping, Sequence
 GUI_REMEDY = (
     "Install it with `python3 installer/bootstrap.py run`, or use Spark without a window: `spark serve`."
 )
+_APP_OPTIONS = {"--base-dir": 1, "--theme": 1, "--hidden": 0}
+"""The window's options, and how many values each takes."""
 DISPLAY_REMEDY = "Start Spark on a desktop, or without a window: `spark serve`."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the role that `argv` (default: the command line) asks for; returns the exit status."""
     match list(sys.argv[1:] if argv is None else argv):
-        case []:
-            return _tray_app()
-        case ["--base-dir", root]:
-            os.environ["SPARK_HOME"] = root
-            return _tray_app()
+        case arguments if _for_the_app(arguments):
+            return _tray_app(arguments)
         case ["--version"]:
             return _version()
         case ["runner"]:
             return _runner()
         case arguments:
             return _command(arguments)
+
+
+def _for_the_app(arguments: list[str]) -> bool:
+    """Whether these are options of the window and no command: nothing, `--hidden`, `--base-dir DIR --theme dark`."""
+    rest = list(arguments)
+    while rest and rest[0] in _APP_OPTIONS:
+        del rest[: 1 + _APP_OPTIONS[rest[0]]]
+    return not rest
 
 
 def _version() -> int:
@@ -47,7 +54,7 @@ def _command(arguments: Sequence[str]) -> int:
     return run(arguments)
 
 
-def _tray_app() -> int:
+def _tray_app(arguments: list[str]) -> int:
     """Run the package `app` by its name.
 
     The window is one client among several: it imports Spark's client, and nothing of Spark imports it.
@@ -58,6 +65,7 @@ def _tray_app() -> int:
         print(missing, file=sys.stderr)
         return 1
     try:
+        sys.argv[1:] = arguments
         runpy.run_module("app", run_name="__main__")
     except SystemExit as end:
         return _exit_status(end.code)

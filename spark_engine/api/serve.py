@@ -118,7 +118,8 @@ class EngineServer:
         for listener in self._listeners:
             listener.close()
         try:
-            await asyncio.wait_for(engine.stop(), ENGINE_STOP_S)
+            async with asyncio.timeout(ENGINE_STOP_S):
+                await engine.stop()
         except TimeoutError:
             log.warning(
                 "the engine did not stop within %g s; its runners end with this process", ENGINE_STOP_S

@@ -31,7 +31,7 @@ def test_where_a_window_can_open(platform: str, environ: dict[str, str], missing
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a display")
-@pytest.mark.parametrize("arguments", [[], ["--base-dir", "somewhere"]])
+@pytest.mark.parametrize("arguments", [[], ["--base-dir", "somewhere"], ["--hidden", "--theme", "dark"]])
 def test_without_a_display_the_app_names_the_way_out(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

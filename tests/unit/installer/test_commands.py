@@ -104,3 +104,30 @@ def test_lines_that_change_are_kept_out_of_logs(capsys: pytest.CaptureFixture[st
     console.going_on("downloading a")
     console.going_on("downloading a")
     assert capsys.readouterr().out == "  downloading a\n"
+
+
+@pytest.mark.parametrize(
+    ("display", "libraries", "started"),
+    [(True, True, "tray app"), (True, False, "engine"), (False, False, "engine")],
+)
+def test_what_is_started_fits_the_machine(
+    display: bool,
+    libraries: bool,
+    started: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    def ensure(console: Console, *, window: bool) -> None:
+        if not libraries:
+            raise SetupError("Libraries are missing.", "Run: apt-get install them")
+
+    ran: list[str] = []
+    monkeypatch.setattr(commands.environment, "prepare", lambda extras, console: None)
+    monkeypatch.setattr(commands.system_packages, "ensure", ensure)
+    monkeypatch.setattr(commands.system_packages, "missing", lambda *, window: {})
+    monkeypatch.setattr(start, "has_display", lambda: display)
+    monkeypatch.setattr(start, "tray_app", lambda settings, console: ran.append("tray app") or 0)
+    monkeypatch.setattr(start, "engine", lambda settings, console: ran.append("engine") or 0)
+    assert commands.main(["run"]) == 0
+    assert ran == [started]
+    assert ("apt-get" in capsys.readouterr().err) == (display and not libraries)

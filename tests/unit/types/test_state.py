@@ -69,7 +69,7 @@ def test_all_events_together() -> None:
     assert state.requests["r"].phase == "running"
     assert state.problems == {"p": PROBLEM}
     assert state.metrics.tokens_per_second == 2.0
-    assert EMPTY == applied()
+    assert applied() == EMPTY
 
 
 def test_a_cleared_problem_is_gone_and_unknown_things_change_nothing() -> None:
