@@ -19,6 +19,7 @@ _ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "HF_HUB_OFFLINE": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
     "NO_COLOR": "1",
 }
 _COMPONENT_LIBRARY = {"gguf": "llama-cpp-python", "torch": "torch"}

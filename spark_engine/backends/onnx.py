@@ -4,17 +4,16 @@ One step is one run over all rows that decode, and one run per prefill chunk: th
 rows of one token with different lengths, or one row of many tokens, but not both at once.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
-import psutil
 from numpy.typing import NDArray
 
 from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.cores import physical_cores
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.onnx_config import OnnxConfig, read_config, usable_context
 from spark_engine.backends.onnx_kv import KeyValueCache, Window
@@ -177,13 +176,6 @@ class DecodeArrays:
         self.ids: Ints = np.zeros((rows, 1), np.int64)
         self.mask: Ints = np.zeros((rows, width), np.int64)
         self.logits: NDArray[Any] = np.empty((rows, 1, vocab_size), dtype)
-
-
-def physical_cores() -> int:
-    """Physical cores this process may use."""
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    return max(1, min(cores, usable))
 
 
 def _session(file: Path, threads: int) -> ort.InferenceSession:

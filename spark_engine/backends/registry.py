@@ -27,6 +27,9 @@ class _Entry(NamedTuple):
 
 _MODULES: dict[ModelFormat, _Entry] = {
     "onnx": _Entry("spark_engine.backends.onnx", "onnx"),
+    "gguf": _Entry("spark_engine.backends.gguf", "gguf"),
+    "safetensors": _Entry("spark_engine.backends.torch_decoder", "torch"),
+    "pytorch": _Entry("spark_engine.backends.torch_decoder", "torch"),
     "echo": _Entry("spark_engine.backends.echo", ""),
 }
 

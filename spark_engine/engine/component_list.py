@@ -2,7 +2,8 @@
 
 import hashlib
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from importlib import metadata
 
 from msgspec import Struct
@@ -53,12 +54,12 @@ COMPONENTS = (
 
 def pins(extra: str | None = None) -> list[Requirement]:
     """The project's pinned libraries that apply on this machine: of one extra, or the ones always needed."""
-    return [r for r in _all_requirements() if _extra_of(r) == extra and _applies(r)]
+    return [r for found, r in _requirements() if found == extra]
 
 
 def all_pins() -> list[Requirement]:
     """Every pin of every extra that applies here: what an installation must not move."""
-    return [r for r in _all_requirements() if _applies(r)]
+    return [r for _, r in _requirements()]
 
 
 def plain(requirement: Requirement) -> str:
@@ -101,21 +102,17 @@ def removable(component: Component) -> list[str]:
     return sorted(mine - _closure(roots) - {"pip", "setuptools", "wheel", own})
 
 
-def _all_requirements() -> Iterator[Requirement]:
-    return map(Requirement, metadata.requires(PROJECT) or ())
+@cache
+def _requirements() -> tuple[tuple[str | None, Requirement], ...]:
+    """The project's requirements that apply on this machine, each with its extra (None: always needed)."""
+    extras = metadata.metadata(PROJECT).get_all("Provides-Extra") or []
+    found = [(_extra_of(r, extras), r) for r in map(Requirement, metadata.requires(PROJECT) or ())]
+    return tuple((e, r) for e, r in found if r.marker is None or r.marker.evaluate({"extra": e or ""}))
 
 
-def _extra_of(requirement: Requirement) -> str | None:
-    """The extra a requirement belongs to, from its marker; None for those always needed."""
-    if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-        return None
-    known = metadata.metadata(PROJECT).get_all("Provides-Extra") or []
-    return next((e for e in known if f'extra == "{e}"' in str(requirement.marker)), None)
-
-
-def _applies(requirement: Requirement) -> bool:
-    extra = _extra_of(requirement) or ""
-    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+def _extra_of(requirement: Requirement, extras: Iterable[str]) -> str | None:
+    marker = str(requirement.marker or "")
+    return next((e for e in extras if f'extra == "{e}"' in marker), None)
 
 
 def _distribution(name: str) -> metadata.Distribution | None:

@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import httpx
 import msgspec
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    import httpx
 
 _TIMEOUT_S = 10.0
 
@@ -49,6 +52,8 @@ def cuda_packages(report: PipReport) -> list[str]:
 
 async def download_bytes(report: PipReport) -> int | None:
     """How much would be fetched, by asking for each file's length; None when one does not tell."""
+    import httpx  # the engine needs it for nothing else, and it is large
+
     total = 0
     try:
         async with httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=True) as http:
@@ -59,7 +64,7 @@ async def download_bytes(report: PipReport) -> int | None:
     return total
 
 
-async def _length(http: httpx.AsyncClient, url: str) -> int:
+async def _length(http: "httpx.AsyncClient", url: str) -> int:
     parts = urlsplit(url)
     if parts.scheme == "file":
         return os.stat(url2pathname(parts.path)).st_size

@@ -8,6 +8,8 @@ SWITCHES = {
     "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    # Threads that spin while they wait make a step up to sixty times slower when other programs need the cores.
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 

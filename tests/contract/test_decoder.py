@@ -10,7 +10,7 @@ from spark_engine.backends.base import Decoder, Logits, SlotInput
 from spark_engine.errors import SparkError
 from spark_engine.protocol.messages import LoadPlan
 from spark_engine.runner.model import Model
-from tests.support.decoders import load_model, onnx_folder
+from tests.support.decoders import load_model, onnx_folder, path_of
 
 SLOTS, CONTEXT = 8, 1024
 # Of the logits' spread. Int8 activations round a little differently in each kernel; a wrong past is far off.
@@ -18,9 +18,18 @@ CLOSE = 0.05
 LENGTHS = (5, 40, 17, 300, 1, 90, 33, 520)
 
 
-@pytest.fixture(scope="module", params=["echo", "onnx"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "echo",
+        "onnx",
+        pytest.param("gguf", marks=pytest.mark.component("gguf")),
+        pytest.param("safetensors", marks=pytest.mark.component("torch")),
+        pytest.param("pytorch", marks=pytest.mark.component("torch")),
+    ],
+)
 def loaded(request: pytest.FixtureRequest) -> Iterator[Model]:
-    model = load_model(request.param, slots=SLOTS, context=CONTEXT)
+    model = load_model(request.param, path=path_of(request), slots=SLOTS, context=CONTEXT)
     yield model
     model.decoder.close()
 

@@ -8,15 +8,24 @@ from spark_engine.protocol.messages import SequenceFinished
 from spark_engine.runner.model import Model
 from spark_engine.types.chat import ChatMessage, ChatPrompt
 from spark_engine.types.generation import GenerationRequest, SamplingOptions, StopRules
-from tests.support.decoders import Bench, Told, load_model
+from tests.support.decoders import Bench, Told, load_model, path_of
 
 TIE = 1e-4
 WORDS = "How do I download a model and connect an app to Spark on this machine without any cloud at all"
 
 
-@pytest.fixture(scope="module", params=["echo", "onnx"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "echo",
+        "onnx",
+        pytest.param("gguf", marks=pytest.mark.component("gguf")),
+        pytest.param("safetensors", marks=pytest.mark.component("torch")),
+        pytest.param("pytorch", marks=pytest.mark.component("torch")),
+    ],
+)
 def model(request: pytest.FixtureRequest) -> Iterator[Model]:
-    loaded = load_model(request.param)
+    loaded = load_model(request.param, path=path_of(request))
     yield loaded
     loaded.decoder.close()
 

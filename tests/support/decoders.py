@@ -1,6 +1,7 @@
 """Loaded models for tests that run decoders, scheduler and prompts in their own process."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -31,9 +32,49 @@ def onnx_folder() -> Path:
     return folder
 
 
+def safetensors_folder() -> Path:
+    """spark-nano as SafeTensors; skips the test where it is not there."""
+    folder = resources() / "spark_nano" / "safetensors"
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip(f"no SafeTensors model at {folder}")
+    return folder
+
+
+def gguf_file() -> Path:
+    """spark-nano as GGUF; skips the test where it is not there."""
+    file = resources() / "spark_nano" / "gguf-q8_0" / "spark-nano-q8_0.gguf"
+    if not file.is_file():
+        pytest.skip(f"no GGUF model at {file}")
+    return file
+
+
+def write_pytorch(folder: Path) -> Path:
+    """spark-nano as a PyTorch checkpoint, written into `folder`."""
+    import torch
+    from safetensors.torch import load_file
+
+    source = safetensors_folder()
+    for file in (*source.glob("*.json"), *source.glob("*.jinja")):
+        shutil.copy(file, folder)
+    torch.save(load_file(source / "model.safetensors"), folder / "pytorch_model.bin")
+    return folder
+
+
+def path_of(request: pytest.FixtureRequest) -> str:
+    """Where the model of a test's parameter lies when a fixture writes it; empty for `load_model` to find it."""
+    return str(request.getfixturevalue("pytorch_folder")) if request.param == "pytorch" else ""
+
+
+_FOLDERS: dict[ModelFormat, Callable[[], Path]] = {
+    "onnx": onnx_folder,
+    "gguf": gguf_file,
+    "safetensors": safetensors_folder,
+}
+
+
 def load_model(model_format: ModelFormat, *, slots: int = 8, context: int = 1024, path: str = "") -> Model:
     """Load spark-nano or the echo in this process."""
-    where = path or (str(onnx_folder()) if model_format == "onnx" else "")
+    where = path or (str(_FOLDERS[model_format]()) if model_format in _FOLDERS else "")
     return Model.load(
         LoadPlan("test:model", model_format, where, context=context, slots=slots), lambda step: None
     )

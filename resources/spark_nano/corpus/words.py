@@ -34,7 +34,7 @@ def _letters(rng: random.Random) -> str:
 
 
 def _draw(rng: random.Random, held: bool, source: list[str], coined: float) -> str:
-    """A word of the source or an invented one, held out or not as asked."""
+    """A word of the source, an invented or (to train on only) a compound one, held out or not as asked."""
     while True:
         kind = rng.random()
         word = _coin(rng) if kind < coined else rng.choice(source)
@@ -42,6 +42,8 @@ def _draw(rng: random.Random, held: bool, source: list[str], coined: float) -> s
             word = _letters(rng)
         elif source is not COMMON and kind < coined:
             word = word.capitalize()
+        if not held and source is COMMON and rng.random() < 0.15:
+            word = rng.choice(COMMON) + rng.choice((rng.choice(COMMON), _coin(rng)))
         if is_held(word) == held:
             return word
 

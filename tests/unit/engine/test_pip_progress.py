@@ -21,7 +21,9 @@ def test_downloads_fill_the_bar_by_their_bytes():
 
 
 def test_a_second_file_counts_on_top_of_the_first():
-    files = "  Downloading a-1.whl (50.0 MB)\nProgress 50000000 of 50000000\n  Downloading b-1.whl (50.0 MB)\n"
+    files = (
+        "  Downloading a-1.whl (50.0 MB)\nProgress 50000000 of 50000000\n  Downloading b-1.whl (50.0 MB)\n"
+    )
     text = files + "Progress 25000000 of 50000000"
     assert _fed(PipProgress(100 * MB, builds=False), text).fraction == 0.85 * 0.75
 

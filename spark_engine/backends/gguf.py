@@ -1,0 +1,190 @@
+"""The GGUF backend: drives llama.cpp's low-level interface, one run for all rows that decode or prefill."""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.cores import physical_cores
+from spark_engine.backends.gguf_batch import Batch
+from spark_engine.backends.gguf_library import llama, native_log
+from spark_engine.backends.gguf_model import GgufModel, load_weights
+from spark_engine.backends.gguf_streams import BATCH, CONTEXT_BLOCK, ContextSettings, Streams
+from spark_engine.backends.gguf_vocabulary import GgufVocabulary
+from spark_engine.backends.vocabulary import Vocabulary
+from spark_engine.errors import InvalidRequest, SparkError, Unavailable
+from spark_engine.protocol.messages import LoadPlan
+
+
+class GgufDecoder:
+    """A GGUF model on the CPU."""
+
+    vocab_size = 0
+    max_slots = 0
+    max_context = 0
+    device = "CPU"
+
+    def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
+        """Load the weights, make a small cache, run two tokens."""
+        if plan.device.lower() != "cpu":
+            raise _no_device(plan.device)
+        self._model = yield from _loaded(Path(plan.path))
+        self.vocab_size = self._model.vocab_size
+        self.max_slots = min(plan.slots, int(llama.llama_max_parallel_sequences()))
+        self.max_context = usable_context(self._model, plan.context)
+        yield LoadStep(0.95, "warming up")
+        threads = plan.threads or physical_cores()
+        self._batch = Batch(BATCH)
+        self._streams = Streams(self._model, ContextSettings(self.max_slots, self.max_context, threads))
+        self.forward([SlotInput(0, 0, [0, 0], True)])
+        self._streams.measure(0)
+        self.free(0)
+        yield LoadStep(1.0, "ready")
+
+    def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
+        """All entries in one run, or in as few as hold them."""
+        for entry in batch:
+            self._check(entry)
+        ends = {entry.slot: entry.position + len(entry.tokens) for entry in batch}
+        with _enough_memory():
+            self._streams.reserve(ends)
+        results: dict[int, Logits] = {}
+        try:
+            self._compute(batch, results)
+        except BaseException:
+            for entry in batch:  # some tokens may have been taken in before it failed
+                self._streams.set_length(entry.slot, entry.position)
+            raise
+        for slot, end in ends.items():
+            self._streams.set_length(slot, end)
+        return [results[entry.slot] if entry.wants_logits else None for entry in batch]
+
+    def copy(self, slot_from: int, slot_to: int, length: int) -> None:
+        """Copy the first `length` positions from one slot's stream to another's."""
+        with _enough_memory():
+            self._streams.copy(slot_from, slot_to, length)
+
+    def truncate(self, slot: int, length: int) -> None:
+        """Forget a slot's positions from `length` on."""
+        self._streams.truncate(slot, length)
+
+    def free(self, slot: int) -> None:
+        """Give the slot's stream back."""
+        self._streams.free(slot)
+
+    def kv_bytes(self) -> int:
+        """Bytes of the cache's buffers."""
+        return self._streams.nbytes
+
+    def close(self) -> None:
+        """Free context and model."""
+        self._streams.close()
+        self._model.close()
+
+    def _check(self, entry: SlotInput) -> None:
+        held, end = self._streams.length(entry.slot), entry.position + len(entry.tokens)
+        if entry.position != held or not held < end <= self.max_context:
+            raise ValueError(
+                f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
+            )
+
+    def _compute(self, batch: Sequence[SlotInput], results: dict[int, Logits]) -> None:
+        """Fill runs with the entries in the order of their streams: llama.cpp joins only neighbours."""
+        places: dict[int, int] = {}
+        self._batch.clear()
+        for entry in sorted(batch, key=lambda entry: self._streams.stream(entry.slot)):
+            done, total = 0, len(entry.tokens)
+            while done < total:
+                part = list(entry.tokens[done : done + self._batch.room])
+                self._batch.add(part, entry.position + done, self._streams.stream(entry.slot))
+                done += len(part)
+                if done == total and entry.wants_logits:
+                    places[entry.slot] = self._batch.want_last()
+                if not self._batch.room:
+                    self._run(places, results)
+        self._run(places, results)
+
+    def _run(self, places: dict[int, int], results: dict[int, Logits]) -> None:
+        """Compute what is in the batch, take the logits that were wanted, empty the batch."""
+        if not self._batch.count:
+            return
+        native_log.forget()
+        context = self._streams.context
+        if status := llama.llama_decode(context, self._batch.native()):
+            raise RuntimeError(f"llama.cpp could not compute (status {status}) {native_log.errors()[:300]}")
+        for slot, place in places.items():
+            logits = llama.llama_get_logits_ith(context, place)
+            results[slot] = np.ctypeslib.as_array(logits, (self.vocab_size,)).astype(np.float32)
+        places.clear()
+        self._batch.clear()
+
+
+def usable_context(model: GgufModel, wanted: int) -> int:
+    """The context to run with: `wanted`, or all the model has. InvalidRequest when it would not be exact.
+
+    A long-rope model has one set of rotary factors for its original context and another beyond; llama.cpp takes
+    either for all positions, by the room that a stream has.
+    """
+    longest = model.number("context_length") or wanted
+    original = model.number("rope.scaling.original_context_length") or longest
+    switches = model.metadata(f"{model.architecture}.rope.scaling.type") in ("", "longrope")
+    exact = original // CONTEXT_BLOCK * CONTEXT_BLOCK
+    if switches and original < longest and wanted > exact:
+        raise _too_large(exact, wanted)
+    return min(wanted, longest)
+
+
+def _loaded(file: Path) -> Generator[LoadStep, None, GgufModel]:
+    """Load the weights; nine tenths of the progress."""
+    loading = load_weights(file)
+    while True:
+        try:
+            yield LoadStep(0.9 * next(loading), "reading the model")
+        except StopIteration as end:
+            model: GgufModel = end.value
+            return model
+
+
+def _too_large(exact: int, wanted: int) -> InvalidRequest:
+    return InvalidRequest(
+        "context_too_large",
+        "The context is too large",
+        f"This model can be run with up to {exact} tokens of context for now; {wanted} were asked for.",
+        f"Set models.context to {exact} or less.",
+        param="context",
+    )
+
+
+def _no_device(device: str) -> Unavailable:
+    return Unavailable(
+        "device_unavailable",
+        "This device cannot be used",
+        f"GGUF models run on the CPU in this version of Spark, not on {device}.",
+        "Choose the CPU.",
+    )
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Say in people's words that the cache could not grow."""
+    try:
+        yield
+    except MemoryError as error:
+        raise SparkError(
+            "out_of_memory",
+            "Not enough memory",
+            "The conversation grew, and there is not enough free memory for it.",
+            "Close other programs, shorten the conversation, or load the model with a smaller context.",
+        ) from error
+
+
+def create_decoder() -> Decoder:
+    """A new GGUF decoder."""
+    return GgufDecoder()
+
+
+def read_vocabulary(plan: LoadPlan) -> Vocabulary:
+    """The vocabulary in the model's file."""
+    return GgufVocabulary(Path(plan.path))

@@ -1,0 +1,184 @@
+"""llama.cpp's context and key/value cache: one stream per slot in use, growing and shrinking by need.
+
+Each slot has a stream of its own instead of a share of one: then llama.cpp computes for it bit by bit what it
+would compute alone. Streams that are neighbours share a run, so those in use are kept together at the front.
+"""
+
+from msgspec import Struct
+
+from spark_engine.backends.gguf_library import llama, native_log
+from spark_engine.backends.gguf_model import GgufModel
+from spark_engine.backends.gguf_state import Place, move
+
+BATCH = 512
+# Tokens of one graph: memory for attention scores grows with it, speed on a CPU hardly does.
+MICRO_BATCH = 256
+BLOCK = 512
+CONTEXT_BLOCK = 256  # llama.cpp rounds a stream's length up to it
+SHRINK_BELOW = 4
+_SAVED_BESIDES = 12  # bytes: with each position its number, and that one sequence has it, and which
+_FLASH_ATTENTION_OFF = 0  # its kernels for one row and for many round differently
+
+
+class ContextSettings(Struct, frozen=True):
+    """What stays the same however the cache grows: most `slots`, `context` tokens of each, and `threads`."""
+
+    slots: int
+    context: int
+    threads: int
+
+
+class Streams:
+    """A llama.cpp context of `rows` streams with `capacity` positions each, and which slot lives in which."""
+
+    def __init__(self, model: GgufModel, settings: ContextSettings) -> None:
+        self._model, self._settings = model, settings
+        self._stream_of: dict[int, int] = {}
+        self._lengths: dict[int, int] = {}
+        self.rows, self.capacity = 1, self._rounded(1)
+        self.context = self._new(self.rows, self.capacity)
+        self._cell_bytes = 0
+        self._fewest_rows = 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the cache's buffers."""
+        return self.rows * self.capacity * self._cell_bytes
+
+    def stream(self, slot: int) -> int:
+        """The stream of a slot that has one."""
+        return self._stream_of[slot]
+
+    def length(self, slot: int) -> int:
+        """Positions in use of a slot."""
+        return self._lengths.get(slot, 0)
+
+    def set_length(self, slot: int, length: int) -> None:
+        """Say that the first `length` positions of a slot are in use, and forget any others."""
+        stream = self._stream_of[slot]
+        llama.llama_memory_seq_rm(llama.llama_get_memory(self.context), stream, length, -1)
+        self._lengths[slot] = length
+
+    def truncate(self, slot: int, length: int) -> None:
+        """Forget a slot's positions from `length` on. ValueError when what is left has a hole in its window:
+        of a model with sliding windows, only the window moves along when the cache grows."""
+        if length >= self.length(slot):
+            return
+        first = llama.llama_memory_seq_pos_min(llama.llama_get_memory(self.context), self._stream_of[slot])
+        if length and first > max(0, length - llama.llama_model_n_swa(self._model.pointer)):
+            raise ValueError(f"slot {slot} does not remember what {length} positions need any more")
+        self.set_length(slot, length)
+
+    def reserve(self, needs: dict[int, int]) -> None:
+        """Give each slot a stream, and every stream room for the positions its slot needs."""
+        rows = len(self._stream_of.keys() | needs.keys())
+        most = max(needs.values(), default=0)
+        if rows > self.rows or most > self.capacity:
+            rows = self.rows if rows <= self.rows else min(self._settings.slots, max(rows, 2 * self.rows))
+            room = self.capacity if most <= self.capacity else self._rounded(max(most, 2 * self.capacity))
+            self._resize(rows, room)
+        for slot in needs:
+            if slot not in self._stream_of:
+                self._stream_of[slot] = self._lowest_free()
+                self._lengths[slot] = 0
+        self._close_gaps()
+
+    def copy(self, slot_from: int, slot_to: int, length: int) -> None:
+        """Make the first `length` positions of one slot those of another.
+
+        Through a buffer: between streams llama.cpp's own copy takes whole buffers, and only at the next run.
+        """
+        self.reserve(dict.fromkeys((slot_from, slot_to), self.length(slot_from)))
+        move(self._place(self.stream(slot_from)), self._place(self.stream(slot_to)))
+        self.set_length(slot_to, length)
+
+    def free(self, slot: int) -> None:
+        """Forget a slot; shrink when most of the memory is not needed any more."""
+        if slot not in self._stream_of:
+            return
+        self.set_length(slot, 0)
+        del self._stream_of[slot], self._lengths[slot]
+        rows = max(self._fewest_rows, len(self._stream_of))
+        room = self._rounded(2 * max(self._lengths.values(), default=0))
+        if self.rows * self.capacity >= SHRINK_BELOW * rows * room:
+            self._resize(rows, min(room, self.capacity))
+
+    def measure(self, slot: int) -> None:
+        """Learn from a slot with two positions how many bytes a position takes, all layers together.
+
+        Caches of several parts (sliding windows) cannot change their number of streams: they get all at once.
+        """
+        try:
+            self._resize(min(2, self._settings.slots), self.capacity)
+        except MemoryError:
+            self._fewest_rows = self._settings.slots
+        both = self._saved_bytes(slot)
+        self.set_length(slot, 1)
+        self._cell_bytes = both - self._saved_bytes(slot) - _SAVED_BESIDES
+        self.set_length(slot, 0)
+        self._resize(self._fewest_rows, self.capacity)
+
+    def close(self) -> None:
+        """Free the context."""
+        if self.context:
+            llama.llama_free(self.context)
+        self.context = 0
+        self._stream_of.clear()
+        self._lengths.clear()
+        self.rows = 0
+
+    def _new(self, rows: int, capacity: int) -> int:
+        """A context, empty. MemoryError when there is no room for it."""
+        params = llama.llama_context_default_params()
+        params.n_ctx, params.n_seq_max, params.kv_unified = rows * capacity, rows, False
+        params.n_batch, params.n_ubatch, params.n_outputs_max = BATCH, MICRO_BATCH, rows
+        params.n_threads = params.n_threads_batch = self._settings.threads
+        params.flash_attn_type = _FLASH_ATTENTION_OFF
+        params.swa_full = True  # every position stays, so that a slot can be cut anywhere
+        params.offload_kqv = params.op_offload = False
+        native_log.forget()
+        context = llama.llama_init_from_model(self._model.pointer, params)
+        if not context:
+            raise MemoryError(native_log.errors() or "no room for the key/value cache")
+        return int(context)
+
+    def _resize(self, rows: int, capacity: int) -> None:
+        """A new context with what is in use of the old one, its streams without gaps between them."""
+        new = self._new(rows, capacity)
+        stream_of = {slot: place for place, slot in enumerate(self._stream_of)}
+        try:
+            for slot, stream in self._stream_of.items():
+                if self._lengths[slot]:
+                    move(self._place(stream), Place(new, stream_of[slot], rows))
+        except BaseException:
+            llama.llama_free(new)
+            raise
+        llama.llama_free(self.context)
+        self.context, self.rows, self.capacity, self._stream_of = new, rows, capacity, stream_of
+
+    def _close_gaps(self) -> None:
+        """Move the last streams into the gaps that ended slots left: a gap costs a run of its own."""
+        while (gap := self._lowest_free()) < len(self._stream_of):
+            slot, stream = max(self._stream_of.items(), key=lambda item: item[1])
+            move(self._place(stream), self._place(gap))
+            self._stream_of[slot] = gap
+            llama.llama_memory_seq_rm(llama.llama_get_memory(self.context), stream, -1, -1)
+
+    def _saved_bytes(self, slot: int) -> int:
+        return int(llama.llama_state_seq_get_size(self.context, self._stream_of[slot]))
+
+    def _place(self, stream: int) -> Place:
+        return Place(self.context, stream, self.rows)
+
+    def _lowest_free(self) -> int:
+        taken = set(self._stream_of.values())
+        return next(stream for stream in range(len(taken) + 1) if stream not in taken)
+
+    def _rounded(self, positions: int) -> int:
+        """Room for so many positions and some more, at most the whole context."""
+        return min(rounded_up(self._settings.context, CONTEXT_BLOCK), rounded_up(positions, BLOCK))
+
+
+def rounded_up(positions: int, block: int) -> int:
+    """The next multiple of `block`, at least one."""
+    return max(1, -(-positions // block)) * block

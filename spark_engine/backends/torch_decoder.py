@@ -1,0 +1,163 @@
+"""The backend for SafeTensors folders and PyTorch checkpoints: transformers' models under Spark's own batching."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.cores import physical_cores
+from spark_engine.backends.folder_vocabulary import FolderVocabulary
+from spark_engine.backends.torch_attention import NAME, Row, Step
+from spark_engine.backends.torch_errors import memory_guard, no_device, unsupported
+from spark_engine.backends.torch_files import read_checkpoint, read_through
+from spark_engine.backends.torch_kv import SlotCache
+from spark_engine.backends.torch_model import Architecture
+from spark_engine.backends.vocabulary import Vocabulary
+from spark_engine.errors import SparkError
+from spark_engine.protocol.messages import LoadPlan
+
+RUN_TOKENS = 512
+TRIAL = (5, 3, 8, 2, 13)
+AGREEMENT = 0.01  # of the logits' spread; the same sums in another order differ by a thousandth of this
+
+
+class TorchDecoder:
+    """A transformers model on the CPU, computing in 32 bits. All rows of a step share one run."""
+
+    vocab_size = 0
+    max_slots = 0
+    max_context = 0
+    device = "CPU"
+
+    def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
+        """Check the files, read them (so that progress is true), build the model, compare it with itself."""
+        if plan.device.lower() != "cpu":
+            raise no_device(plan.device)
+        torch.set_num_threads(plan.threads or physical_cores())
+        self._folder = Path(plan.path)
+        checkpoint = read_checkpoint(self._folder, plan.format)
+        architecture = Architecture(checkpoint)
+        self.max_slots, self.max_context = plan.slots, architecture.usable_context(plan.context)
+        architecture.check_memory()
+        for fraction in read_through(checkpoint.files):
+            yield LoadStep(0.5 * fraction, "reading the model")
+        yield LoadStep(0.5, "preparing the model")
+        self._model = architecture.load()
+        self._slots = [SlotCache(self.max_context) for _ in range(plan.slots)]
+        yield LoadStep(0.95, "warming up")
+        self._try_out()
+        yield LoadStep(1.0, "ready")
+
+    def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
+        """All entries in one run; in several when there are more than RUN_TOKENS tokens."""
+        self._check(batch)
+        results: dict[int, Logits] = {}
+        for pieces in _runs(batch):
+            self._run(pieces, results)
+        return [results[entry.slot] if entry.wants_logits else None for entry in batch]
+
+    def copy(self, slot_from: int, slot_to: int, length: int) -> None:
+        """Copy the first `length` positions into new buffers."""
+        with torch.inference_mode():
+            self._slots[slot_to] = self._slots[slot_from].copy(length)
+
+    def truncate(self, slot: int, length: int) -> None:
+        """Positions from `length` on are written over by whatever comes next."""
+        self._slots[slot].length = min(length, self._slots[slot].length)
+
+    def free(self, slot: int) -> None:
+        """Drop the slot's buffers."""
+        self._slots[slot] = SlotCache(self.max_context)
+
+    def kv_bytes(self) -> int:
+        """Bytes of the buffers of all slots."""
+        return sum(slot.nbytes for slot in self._slots)
+
+    def close(self) -> None:
+        """Drop model and slots."""
+        self._slots = []
+        self._model = None
+
+    def _check(self, batch: Sequence[SlotInput]) -> None:
+        if len({entry.slot for entry in batch}) != len(batch):
+            raise ValueError("a slot is in the batch twice")
+        for entry in batch:
+            held, end = self._slots[entry.slot].length, entry.position + len(entry.tokens)
+            if entry.position != held or not held < end <= self.max_context:
+                raise ValueError(
+                    f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
+                )
+
+    def _run(self, pieces: list[SlotInput], results: dict[int, Logits]) -> None:
+        """One run of the model, with logits for the last tokens of the pieces that want them."""
+        ends = np.cumsum([len(piece.tokens) for piece in pieces]) - 1
+        wanted = {int(end): piece.slot for piece, end in zip(pieces, ends, strict=True) if piece.wants_logits}
+        rows = [Row(self._slots[p.slot], p.position, len(p.tokens)) for p in pieces]
+        with torch.inference_mode(), memory_guard(self._folder):
+            output = self._model(
+                input_ids=torch.tensor([[token for piece in pieces for token in piece.tokens]]),
+                position_ids=torch.cat([torch.arange(r.position, r.position + r.length) for r in rows])[None],
+                logits_to_keep=torch.tensor(list(wanted), dtype=torch.long),
+                use_cache=False,
+                step=Step(rows),
+            )
+        for row in rows:
+            row.cache.length = row.position + row.length
+        results.update(zip(wanted.values(), output.logits[0].float().numpy(), strict=True))
+
+    def _try_out(self) -> None:
+        """Run a few tokens piece by piece, and refuse the model if its own attention gives something else."""
+        tokens = TRIAL[: self.max_context]
+        cuts = sorted({0, *range(max(0, len(tokens) - 2), len(tokens) + 1)})
+        try:
+            theirs = self._own_logits(tokens)
+            for begin, end in pairwise(cuts):
+                ours = self.forward([SlotInput(0, begin, tokens[begin:end], True)])[0]
+        except SparkError:
+            raise
+        except Exception as error:
+            raise unsupported(self._folder, f"it does not start ({type(error).__name__}: {error})") from error
+        if ours is None or not np.allclose(ours, theirs, atol=AGREEMENT * float(theirs.std()), rtol=0):
+            raise unsupported(self._folder, "it computes something else here than it should")
+        self.vocab_size = len(ours)
+        self.free(0)
+
+    def _own_logits(self, tokens: Sequence[int]) -> Logits:
+        """The last token's logits as transformers alone computes them."""
+        self._model.set_attn_implementation("eager")
+        with torch.inference_mode():
+            output = self._model(input_ids=torch.tensor([tokens]), use_cache=False)
+        self._model.set_attn_implementation(NAME)
+        logits: Logits = output.logits[0, -1].float().numpy()
+        return logits
+
+
+def _runs(batch: Sequence[SlotInput]) -> Iterator[list[SlotInput]]:
+    """The batch cut into runs of at most RUN_TOKENS tokens; of a slot's pieces only the last wants logits."""
+    pieces: list[SlotInput] = []
+    room = RUN_TOKENS
+    for entry in batch:
+        begin, length = 0, len(entry.tokens)
+        while begin < length:
+            end = min(length, begin + room)
+            wants = entry.wants_logits and end == length
+            pieces.append(SlotInput(entry.slot, entry.position + begin, entry.tokens[begin:end], wants))
+            room, begin = room - (end - begin), end
+            if not room:
+                yield pieces
+                pieces, room = [], RUN_TOKENS
+    if pieces:
+        yield pieces
+
+
+def create_decoder() -> Decoder:
+    """A new decoder for SafeTensors and PyTorch models."""
+    return TorchDecoder()
+
+
+def read_vocabulary(plan: LoadPlan) -> Vocabulary:
+    """The vocabulary in the model's folder."""
+    return FolderVocabulary(Path(plan.path))
