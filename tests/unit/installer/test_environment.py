@@ -67,7 +67,11 @@ def test_a_damaged_stamp_counts_as_none(folder: Path, installs: list[list[str]])
     assert json.loads(environment.STAMP.read_text())["extras"] == ["onnx"]
 
 
-def test_an_environment_is_made_the_usual_way(folder: Path, installs: list[list[str]]):
+def test_an_environment_is_made_the_usual_way(
+    folder: Path, installs: list[list[str]], monkeypatch: pytest.MonkeyPatch
+):
+    known = environment.importlib.util.find_spec
+    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: known(name) or known("json"))
     environment.prepare(["onnx"], Console())
     assert installs[0] == [sys.executable, "-m", "venv", "--clear", str(environment.VENV)]
 
