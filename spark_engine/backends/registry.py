@@ -35,24 +35,13 @@ _MODULES: dict[ModelFormat, _Entry] = {
 
 
 def find(model_format: ModelFormat) -> Backend:
-    """The backend of a format; Unavailable when there is none or its library is not installed."""
-    entry = _MODULES.get(model_format)
-    if entry is None:
-        raise _no_backend(model_format)
+    """The backend of a format; Unavailable when its library is not installed."""
+    entry = _MODULES[model_format]
     try:
         module = import_module(entry.module)
     except ImportError as error:
         raise _missing(model_format, entry.component, error) from error
     return Backend(module.create_decoder, module.read_vocabulary)
-
-
-def _no_backend(model_format: str) -> Unavailable:
-    return Unavailable(
-        "format_unsupported",
-        "This model format cannot be run",
-        f"This version of Spark has no backend for {model_format} models.",
-        f"Choose another variant of the model: {', '.join(f for f in _MODULES if f != 'echo')}.",
-    )
 
 
 def _missing(model_format: str, component: str, error: ImportError) -> Unavailable:

@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import psutil
 import pytest
 
+from spark_engine.backends.registry import _MODULES
 from spark_engine.protocol import PROTOCOL_VERSION
 from spark_engine.protocol.messages import (
     Events,
@@ -26,6 +28,7 @@ from spark_engine.protocol.messages import (
 )
 from spark_engine.runner.main import EXIT_BROKEN
 from spark_engine.runner.pipe import EXIT_BAD_FRAME
+from spark_engine.types.models import ModelFormat
 from tests.support.decoders import onnx_folder
 from tests.support.runner_process import RunnerProcess, runner_process
 
@@ -217,10 +220,19 @@ def test_a_load_that_fails_says_why_and_ends(runner: RunnerProcess) -> None:
     assert ends_within(runner, 5.0) != 0
 
 
-def test_a_format_without_a_backend_is_refused(runner: RunnerProcess) -> None:
-    refused = runner.load(LoadPlan("x:y", "pytorch", ""))
+@pytest.mark.parametrize("model_format", ["onnx", "gguf"])
+def test_a_model_that_is_not_there_is_refused_with_a_way_out(
+    runner: RunnerProcess, model_format: ModelFormat
+) -> None:
+    refused = runner.load(LoadPlan("x:y", model_format, "no/such/model"))
     assert isinstance(refused, LoadRefused)
-    assert refused.code == "format_unsupported"
+    assert refused.code not in ("", "internal_error")
+    assert refused.message
+    assert refused.remedy
+
+
+def test_every_format_has_a_backend() -> None:
+    assert set(_MODULES) == set(get_args(ModelFormat))
 
 
 def test_an_id_that_runs_already_is_refused(runner: RunnerProcess) -> None:
