@@ -27,7 +27,8 @@ _COMPONENT_LIBRARY = {"gguf": "llama-cpp-python", "torch": "torch"}
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set the environment of this process and its children before any library reads it."""
-    for name in [n for n in os.environ if n.startswith("SPARK_")]:
+    # PYTHONUNBUFFERED would hide output that nobody flushes.
+    for name in [n for n in os.environ if n.startswith("SPARK_") or n == "PYTHONUNBUFFERED"]:
         del os.environ[name]
     os.environ.update(_ENVIRONMENT)
     # Shared cores make single examples slow without anything being wrong.

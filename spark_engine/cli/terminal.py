@@ -45,6 +45,7 @@ class Terminal:
             self.out.print(*parts, style=style, soft_wrap=wrap)
         if shown is not None:  # nobody needs the blanks that fill a table's last column
             self.out.file.write("".join(f"{line.rstrip()}\n" for line in shown.get().splitlines()))
+            self.out.file.flush()
 
     def note(self, text: str) -> None:
         """A remark beside the answer: dim, on stderr, only for people."""
