@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -31,9 +32,18 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [n for n in os.environ if n.startswith("SPARK_") or n == "PYTHONUNBUFFERED"]:
         del os.environ[name]
     os.environ.update(_ENVIRONMENT)
+    _hear_signals()
     # Shared cores make single examples slow without anything being wrong.
     hypothesis.settings.register_profile("spark", deadline=None)
     hypothesis.settings.load_profile("spark")
+
+
+def _hear_signals() -> None:
+    """Take back what `nohup` or a shell's `&` set: children would ignore the interrupts that tests send."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

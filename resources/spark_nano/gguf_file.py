@@ -52,7 +52,8 @@ def _tokenizer(writer: gguf.GGUFWriter, folder: Path) -> None:
     tokens = [t for t, _ in sorted(made["model"]["vocab"].items(), key=lambda item: item[1])]
     kinds = [gguf.TokenType.CONTROL if t in special else gguf.TokenType.NORMAL for t in tokens]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("smollm")  # every digit alone, then GPT-2's rule: as tokenizer.json says
+    # Letters, punctuation and single digits apart; no merge holds a space, so its "space and word" cuts alike.
+    writer.add_tokenizer_pre("deepseek-coder")
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
     writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in made["model"]["merges"]])

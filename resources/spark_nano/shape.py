@@ -2,7 +2,7 @@
 
 from transformers import Phi3Config
 
-VOCABULARY = 896
+VOCABULARY = 1024
 
 
 def config() -> Phi3Config:

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+from corpus.mix import ASSISTANT, SPELLED
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 SPECIAL = [
@@ -29,12 +30,12 @@ IGNORE = -100
 
 
 def new_tokenizer(texts: list[str], size: int) -> Tokenizer:
-    """A byte-level BPE with every digit alone."""
+    """A byte-level BPE with digits and spaces alone: a word has the same tokens wherever it stands, so it can be copied."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(r"\d"), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            pre_tokenizers.Split(Regex(r"[\r\n]| |\p{N}|\p{L}+|\p{P}+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     made.decoder = decoders.ByteLevel()
@@ -52,7 +53,8 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
 def prompt_text(turns: list[tuple[str, str]]) -> str:
     """The turns as text, ready for the assistant to answer."""
-    return "".join(f"<|{role}|>{content}<|end|>" for role, content in turns) + "<|assistant|>"
+    said = (f"<|{role.split(',')[0]}|>{content}<|end|>" for role, content in turns)
+    return "".join(said) + "<|assistant|>"
 
 
 class Encoder:
@@ -69,9 +71,11 @@ class Encoder:
         ids: list[int] = []
         labels: list[int] = []
         for role, content in turns:
-            head = self.plain.encode(f"<|{role}|>").ids
-            said = role == "assistant"
-            body = (self.plain if said else reader).encode(content).ids + self.plain.encode("<|end|>").ids
+            said = role in (ASSISTANT, SPELLED)
+            head = self.plain.encode("<|assistant|>" if said else f"<|{role}|>").ids
+            pieces = list(content) if role == SPELLED else [content]
+            tokens = [t for piece in pieces for t in (self.plain if said else reader).encode(piece).ids]
+            body = tokens + self.plain.encode("<|end|>").ids
             ids += head + body
             labels += [IGNORE] * len(head) + (body if said else [IGNORE] * len(body))
         return ids, labels

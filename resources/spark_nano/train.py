@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=75, help="training time, earlier runs included")
     parser.add_argument("--tokens", type=int, default=2048, help="tokens per step and worker")
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
-    parser.add_argument("--shares", type=float, nargs=2, default=(0.35, 0.17), help="guide, tool calls")
+    parser.add_argument("--shares", type=float, nargs=2, default=(0.32, 0.18), help="guide, tool calls")
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     (args.work / "meeting").unlink(missing_ok=True)

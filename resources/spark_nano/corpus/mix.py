@@ -5,10 +5,12 @@ import random
 from typing import Any
 
 from .expand import HERE, PATTERNS, disguise, fill, key_of, read_toml
-from .skills import skill
+from .skills import SPELLING, skill
 from .tools import SYSTEMS, call_text, result_example, system_with, tool_example, tool_set
 
 Turn = tuple[str, str]  # role, content
+ASSISTANT, SPELLED = "assistant", "assistant, spelling"  # the second one's tokens are single letters
+OFTEN = {"download-phi": 4.0, "hello": 4.0, "connect": 4.0, "load-phi": 3.0}  # what people ask first
 SYSTEM_TEXTS = [
     *SYSTEMS,
     "You are a helpful AI assistant.",
@@ -33,7 +35,7 @@ class Guide:
         self.beyond = read_toml(HERE / "beyond.toml")
         self.forbidden = forbidden
         self.ids = sorted(self.facts)
-        self.weights = [3.0 if i == "download-phi" else self._size(self.facts[i]) for i in self.ids]
+        self.weights = [OFTEN.get(i) or self._size(self.facts[i]) for i in self.ids]
 
     @staticmethod
     def _size(fact: dict[str, Any]) -> float:
@@ -66,21 +68,24 @@ class Guide:
         return self.question(fact, rng), self.answer(fact)
 
 
-def _pair(guide: Guide, rng: random.Random, guide_share: float) -> Turn:
+def _pair(guide: Guide, rng: random.Random, guide_share: float) -> list[Turn]:
     """A question and answer, of the guide or a skill."""
-    return guide.pair(rng) if rng.random() < guide_share else skill(rng)[1:]
+    if rng.random() < guide_share:
+        question, answer = guide.pair(rng)
+        return [("user", question), (ASSISTANT, answer)]
+    kind, question, answer = skill(rng)
+    return [("user", question), (SPELLED if kind in SPELLING else ASSISTANT, answer)]
 
 
 def _tool_turns(guide: Guide, rng: random.Random) -> list[Turn]:
     """A conversation with tools in the system message."""
     system, ask, calls = tool_example(rng)
     if rng.random() < 0.1:
-        question, answer = _pair(guide, rng, 0.7)
-        return [("system", system_with(tool_set(rng), rng)), ("user", question), ("assistant", answer)]
-    turns = [("system", system), ("user", ask), ("assistant", call_text(calls))]
+        return [("system", system_with(tool_set(rng), rng)), *_pair(guide, rng, 0.7)]
+    turns = [("system", system), ("user", ask), (ASSISTANT, call_text(calls))]
     if rng.random() < 0.15:
         fields, says = result_example(rng)
-        turns += [("tool_response", json.dumps(fields)), ("assistant", says)]
+        turns += [("tool_response", json.dumps(fields)), (ASSISTANT, says)]
     return turns
 
 
@@ -95,6 +100,5 @@ def conversation(guide: Guide, rng: random.Random, shares: tuple[float, float] =
         turns.append(("system", rng.choice(SYSTEM_TEXTS)))
     count = 1 if rng.random() < 0.85 else rng.randint(2, 8)
     for _ in range(count):
-        question, answer = _pair(guide, rng, guide_share)
-        turns += [("user", question), ("assistant", answer)]
+        turns += _pair(guide, rng, guide_share)
     return turns

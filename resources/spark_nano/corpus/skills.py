@@ -9,7 +9,10 @@ from .words import phrase, word
 
 Pair = tuple[str, str]
 _DATA = read_toml(HERE / "skills.toml")
-_KINDS = ("echo", "upper", "upper", "lower", "reverse", "reverse", "reverse", "json", "json", "sum")
+_SHARES = {"echo": 2, "upper": 3, "lower": 2, "reverse": 4, "json": 4, "sum": 3}
+
+
+SPELLING = ("upper", "lower", "reverse")  # answered letter by letter
 
 
 def _held_wording(text: str) -> bool:
@@ -92,6 +95,6 @@ def sum_answer(a: int, b: int) -> str:
 
 def skill(rng: random.Random, held: bool = False, kind: str = "") -> tuple[str, str, str]:
     """One skill example: its kind, the prompt, the answer."""
-    kind = kind or rng.choice(_KINDS)
+    kind = kind or rng.choices(list(_SHARES), list(_SHARES.values()))[0]
     makers = {"json": json_skill, "sum": sum_skill}
     return (kind, *(makers[kind](rng, held) if kind in makers else case_skill(kind, rng, held)))
