@@ -2,7 +2,8 @@
 
 SparkError                     code, title, message, remedy, http status
 ├── InvalidRequest      400    a field is wrong; `param` is its path
-│   └── ContextExceeded 400    the prompt does not fit, with the exact counts
+│   ├── ContextExceeded 400    the prompt does not fit, with the exact counts
+│   └── ContextTooLarge 400    the model cannot be loaded with so large a context
 ├── NotAllowed          403    foreign Host or Origin, or a control call without the owner's token
 ├── NotFound            404    unknown model, request or component
 ├── Conflict            409    not possible in the present state
@@ -44,6 +45,33 @@ class ContextExceeded(InvalidRequest):
             f"The prompt has {prompt_tokens} tokens{wanted}; this model's context holds {context}.",
             "Shorten the prompt or the conversation, or load the model with a larger context.",
             param="messages",
+        )
+
+
+class ContextTooLarge(InvalidRequest):
+    """A model was to be loaded with more context than it computes exactly here."""
+
+    def __init__(self, wanted: int, exact: int) -> None:
+        super().__init__(
+            "context_too_large",
+            "The context is too large",
+            f"This model can be run with up to {exact} tokens of context here; {wanted} were asked for.",
+            f"Set models.context to {exact} or less.",
+            param="context",
+        )
+
+
+class DeadlineExceeded(SparkError):
+    """A generation was not over in the time its client had for it."""
+
+    status = 504
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(
+            "deadline_exceeded",
+            "The answer came too late",
+            f"It was not finished within the {seconds or 0:g} s that the request allows.",
+            "Allow more time, ask for fewer tokens, or try again when less is running.",
         )
 
 

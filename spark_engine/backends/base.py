@@ -66,6 +66,14 @@ class Decoder(Protocol):
         """Bytes the key/value cache occupies now."""
         ...
 
+    def kv_bytes_for(self, lengths: Sequence[int]) -> int:
+        """Bytes the cache needs at least to hold slots of these lengths at once, whatever it occupies now."""
+        ...
+
+    def limit_kv(self, limit: int) -> None:
+        """Let the cache occupy at most `limit` bytes, or what `kv_bytes_for` says of its slots if that is more."""
+        ...
+
     def close(self) -> None:
         """Release the model."""
         ...

@@ -143,7 +143,14 @@ class EchoDecoder:
 
     def kv_bytes(self) -> int:
         """Eight bytes a token: the pointer a list keeps."""
-        return 8 * sum(len(slot.tokens) for slot in self._slots)
+        return self.kv_bytes_for([len(slot.tokens) for slot in self._slots])
+
+    def kv_bytes_for(self, lengths: Sequence[int]) -> int:
+        """Eight bytes a token."""
+        return 8 * sum(lengths)
+
+    def limit_kv(self, limit: int) -> None:
+        """Nothing is kept in reserve."""
 
     def close(self) -> None:
         """Forget everything."""

@@ -78,6 +78,14 @@ class GgufDecoder:
         """Bytes of the cache's buffers."""
         return self._streams.nbytes
 
+    def kv_bytes_for(self, lengths: Sequence[int]) -> int:
+        """All streams are as long as the longest."""
+        return self._streams.nbytes_for(lengths)
+
+    def limit_kv(self, limit: int) -> None:
+        """Bound the streams."""
+        self._streams.limit = limit
+
     def close(self) -> None:
         """Free context and model."""
         self._streams.close()

@@ -4,11 +4,14 @@ Each slot has a stream of its own instead of a share of one: then llama.cpp comp
 would compute alone. Streams that are neighbours share a run, so those in use are kept together at the front.
 """
 
+import sys
+from collections.abc import Iterable, Sequence
+
 from msgspec import Struct
 
 from spark_engine.backends.gguf_library import llama, native_log
 from spark_engine.backends.gguf_model import GgufModel
-from spark_engine.backends.gguf_state import Place, move
+from spark_engine.backends.gguf_state import Place, exchange, move
 
 BATCH = 512
 # Tokens of one graph: memory for attention scores grows with it, speed on a CPU hardly does.
@@ -16,6 +19,7 @@ MICRO_BATCH = 256
 BLOCK = 512
 CONTEXT_BLOCK = 256  # llama.cpp rounds a stream's length up to it
 SHRINK_BELOW = 4
+LIVELY_RUNS = 32
 _SAVED_BESIDES = 12  # bytes: with each position its number, and that one sequence has it, and which
 _FLASH_ATTENTION_OFF = 0  # its kernels for one row and for many round differently
 
@@ -29,7 +33,10 @@ class ContextSettings(Struct, frozen=True):
 
 
 class Streams:
-    """A llama.cpp context of `rows` streams with `capacity` positions each, and which slot lives in which."""
+    """A llama.cpp context of `rows` streams with `capacity` positions each, and which slot lives in which.
+
+    `limit` is how many bytes they may have; only what is in use itself may take more.
+    """
 
     def __init__(self, model: GgufModel, settings: ContextSettings) -> None:
         self._model, self._settings = model, settings
@@ -39,11 +46,20 @@ class Streams:
         self.context = self._new(self.rows, self.capacity)
         self._cell_bytes = 0
         self._fewest_rows = 1
+        self.limit = sys.maxsize
+        self._runs = 0
+        self._last_run: dict[int, int] = {}
 
     @property
     def nbytes(self) -> int:
         """Bytes of the cache's buffers."""
         return self.rows * self.capacity * self._cell_bytes
+
+    def nbytes_for(self, lengths: Sequence[int]) -> int:
+        """Bytes of the smallest streams that hold slots of these lengths."""
+        held = [length for length in lengths if length]
+        rows = max(self._fewest_rows, len(held))
+        return rows * self._rounded(max(held, default=0)) * self._cell_bytes
 
     def stream(self, slot: int) -> int:
         """The stream of a slot that has one."""
@@ -74,14 +90,14 @@ class Streams:
         rows = len(self._stream_of.keys() | needs.keys())
         most = max(needs.values(), default=0)
         if rows > self.rows or most > self.capacity:
-            rows = self.rows if rows <= self.rows else min(self._settings.slots, max(rows, 2 * self.rows))
-            room = self.capacity if most <= self.capacity else self._rounded(max(most, 2 * self.capacity))
-            self._resize(rows, room)
+            self._grow(rows, most)
         for slot in needs:
             if slot not in self._stream_of:
                 self._stream_of[slot] = self._lowest_free()
                 self._lengths[slot] = 0
-        self._close_gaps()
+        self._runs += 1
+        self._last_run |= dict.fromkeys(needs, self._runs)
+        self._gather(needs.keys())
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
         """Make the first `length` positions of one slot those of another.
@@ -98,10 +114,7 @@ class Streams:
             return
         self.set_length(slot, 0)
         del self._stream_of[slot], self._lengths[slot]
-        rows = max(self._fewest_rows, len(self._stream_of))
-        room = self._rounded(2 * max(self._lengths.values(), default=0))
-        if self.rows * self.capacity >= SHRINK_BELOW * rows * room:
-            self._resize(rows, min(room, self.capacity))
+        self._shrink()
 
     def measure(self, slot: int) -> None:
         """Learn from a slot with two positions how many bytes a position takes, all layers together.
@@ -156,13 +169,60 @@ class Streams:
         llama.llama_free(self.context)
         self.context, self.rows, self.capacity, self._stream_of = new, rows, capacity, stream_of
 
-    def _close_gaps(self) -> None:
-        """Move the last streams into the gaps that ended slots left: a gap costs a run of its own."""
-        while (gap := self._lowest_free()) < len(self._stream_of):
-            slot, stream = max(self._stream_of.items(), key=lambda item: item[1])
-            move(self._place(stream), self._place(gap))
-            self._stream_of[slot] = gap
+    def _grow(self, rows: int, positions: int) -> None:
+        """At least `rows` streams of `positions`: twice what there was if the limit allows, else what is needed."""
+        roomy_rows = self.rows if rows <= self.rows else min(self._settings.slots, max(rows, 2 * self.rows))
+        roomy = (
+            self.capacity if positions <= self.capacity else self._rounded(max(positions, 2 * self.capacity))
+        )
+        if roomy_rows * roomy * self._cell_bytes > self.limit:
+            roomy_rows, roomy = (
+                max(self._fewest_rows, rows),
+                self._rounded(max(positions, *self._lengths.values(), 0)),
+            )
+        self._resize(roomy_rows, roomy)
+
+    def _shrink(self) -> None:
+        over = self.nbytes > self.limit
+        rows = max(self._fewest_rows, len(self._stream_of))
+        room = min(self.capacity, self._rounded((1 if over else 2) * max(self._lengths.values(), default=0)))
+        if self.rows * self.capacity >= (1 if over else SHRINK_BELOW) * rows * room:
+            self._resize(rows, room)
+
+    def _gather(self, slots: Iterable[int]) -> None:
+        """Make the streams of `slots` neighbours at the front: a gap between them costs a run of its own.
+
+        Slots that ran lately stay where they are, as they will run again soon.
+        """
+        wanted = set(slots)
+        streams = sorted(self._stream_of[slot] for slot in wanted)
+        if streams[-1] - streams[0] + 1 == len(streams):
+            return
+        away = [slot for slot in wanted if self._stream_of[slot] >= len(wanted)]
+        away.sort(key=self._stream_of.__getitem__, reverse=True)
+        for slot, home in zip(away, self._quiet(set(range(len(wanted))), wanted), strict=False):
+            self._exchange(slot, home)
+
+    def _quiet(self, streams: set[int], wanted: set[int]) -> list[int]:
+        """Those of `streams` where no wanted slot lives, nor one that ran lately."""
+        busy = {
+            stream
+            for slot, stream in self._stream_of.items()
+            if slot in wanted or self._runs - self._last_run.get(slot, 0) < LIVELY_RUNS
+        }
+        return sorted(streams - busy)
+
+    def _exchange(self, slot: int, home: int) -> None:
+        """Move a slot into the stream `home`, and whatever lives there into the slot's stream."""
+        stream = self._stream_of[slot]
+        dweller = next((other for other, place in self._stream_of.items() if place == home), None)
+        if dweller is None:
+            move(self._place(stream), self._place(home))
             llama.llama_memory_seq_rm(llama.llama_get_memory(self.context), stream, -1, -1)
+        else:
+            exchange(self._place(stream), self._place(home))
+            self._stream_of[dweller] = stream
+        self._stream_of[slot] = home
 
     def _saved_bytes(self, slot: int) -> int:
         return int(llama.llama_state_seq_get_size(self.context, self._stream_of[slot]))

@@ -82,6 +82,14 @@ class OnnxDecoder:
         """Bytes of the cache's buffers."""
         return self._cache.nbytes
 
+    def kv_bytes_for(self, lengths: Sequence[int]) -> int:
+        """All rows are as long as the longest."""
+        return self._cache.nbytes_for(lengths)
+
+    def limit_kv(self, limit: int) -> None:
+        """Bound the buffers."""
+        self._cache.limit = limit
+
     def close(self) -> None:
         """Drop session and cache."""
         self._cache.clear()

@@ -1,6 +1,7 @@
 """The key/value cache of an ONNX decoder: slots in rows of one buffer per tensor, growing and shrinking by need."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 BLOCK = 256
 SHRINK_BELOW = 4
+IDLE_SHARE = 4  # an idle row costs each step; moving rows costs once
 
 
 class Window(Struct, frozen=True):
@@ -26,7 +28,8 @@ class Window(Struct, frozen=True):
 class KeyValueCache:
     """Buffers [rows, kv_heads, capacity, head_size], one per cached tensor, and which slot lives in which row.
 
-    `lengths[row]` counts the positions in use. `version` changes whenever the buffers are new ones.
+    `lengths[row]` counts the positions in use. `version` changes whenever the buffers are new ones. `limit` is how
+    many bytes they may have; only what is in use itself may take more.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class KeyValueCache:
         self.lengths: list[int] = []
         self.capacity = 0
         self.version = 0
+        self.limit = sys.maxsize
 
     @property
     def rows(self) -> int:
@@ -49,6 +53,11 @@ class KeyValueCache:
     def nbytes(self) -> int:
         """Bytes of all buffers."""
         return sum(buffer.nbytes for buffer in self.buffers)
+
+    def nbytes_for(self, lengths: Sequence[int]) -> int:
+        """Bytes of the smallest buffers that hold slots of these lengths."""
+        held = [length for length in lengths if length]
+        return self._bytes(len(held), self._rounded(max(held, default=0)))
 
     def row(self, slot: int) -> int:
         """The row of a slot, given to it when it has none."""
@@ -69,20 +78,16 @@ class KeyValueCache:
     def reserve(self, positions: int) -> None:
         """Make room for `positions` in every row that is taken."""
         rows = 1 + max(self._row_of.values(), default=-1)
-        if rows > self.rows:
-            self._resize(
-                min(self._slots, max(rows, 2 * self.rows)), max(self.capacity, self._rounded(positions))
-            )
-        if positions > self.capacity:
-            self._resize(self.rows, self._rounded(max(positions, 2 * self.capacity)))
+        if rows > self.rows or positions > self.capacity:
+            self._grow(rows, positions)
 
     def window(self, slots: Iterable[int]) -> Window:
-        """Neighbouring rows with all of `slots`, which have rows. Rows move when more than half would be idle,
+        """Neighbouring rows with all of `slots`, which have rows. Rows move when many would be idle,
         or when an idle row among them is full: a step writes one position into every row of its window."""
         active = sorted(self._row_of[slot] for slot in slots)
         span = range(active[0], active[-1] + 1)
         idle = set(span).difference(active)
-        if len(idle) > len(active) or any(self.lengths[row] >= self._context for row in idle):
+        if IDLE_SHARE * len(idle) > len(active) or any(self.lengths[row] >= self._context for row in idle):
             self._gather(active)
             return Window(0, len(active))
         return Window(span.start, len(span))
@@ -105,12 +110,31 @@ class KeyValueCache:
         self._row_of.clear()
         self._resize(0, 0)
 
+    def _grow(self, rows: int, positions: int) -> None:
+        """At least `rows` rows of `positions`: twice what there was if the limit allows, else just what is needed."""
+        roomy_rows = self.rows if rows <= self.rows else min(self._slots, max(rows, 2 * self.rows))
+        roomy = (
+            self.capacity if positions <= self.capacity else self._rounded(max(positions, 2 * self.capacity))
+        )
+        if self._bytes(roomy_rows, roomy) > self.limit:
+            self._gather(sorted(self._row_of.values()))
+            roomy_rows, roomy = len(self._row_of), self._rounded(max(positions, *self.lengths, 0))
+        self._resize(roomy_rows, roomy)
+
     def _shrink(self) -> None:
+        over = self.nbytes > self.limit
+        if over:
+            self._gather(sorted(self._row_of.values()))
         rows = 1 + max(self._row_of.values(), default=0)
-        capacity = self._rounded(2 * max(self.lengths, default=0)) if self._row_of else BLOCK
+        room = (1 if over else 2) * max(self.lengths, default=0)
+        capacity = min(self.capacity, self._rounded(room) if self._row_of else BLOCK)
         factor = SHRINK_BELOW if self._row_of else 2
-        if self.rows * self.capacity >= factor * rows * capacity:
-            self._resize(rows, min(capacity, self.capacity))
+        if self.rows * self.capacity >= (1 if over else factor) * rows * capacity:
+            self._resize(rows, capacity)
+
+    def _bytes(self, rows: int, capacity: int) -> int:
+        item = np.dtype(self._dtype).itemsize
+        return self._tensors * rows * self._heads * capacity * self._size * item
 
     def _rounded(self, positions: int) -> int:
         return min(self._context, -(-max(1, positions) // BLOCK) * BLOCK)

@@ -13,7 +13,7 @@ from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.torch_attention import NAME, Row, Step
 from spark_engine.backends.torch_errors import memory_guard, no_device, unsupported
 from spark_engine.backends.torch_files import read_checkpoint, read_through
-from spark_engine.backends.torch_kv import SlotCache
+from spark_engine.backends.torch_kv import SlotCache, room_for
 from spark_engine.backends.torch_model import Architecture
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import SparkError
@@ -76,6 +76,13 @@ class TorchDecoder:
         """Bytes of the buffers of all slots."""
         return sum(slot.nbytes for slot in self._slots)
 
+    def kv_bytes_for(self, lengths: Sequence[int]) -> int:
+        """Every slot has buffers of its own, with room to grow."""
+        return self._position_bytes * sum(room_for(length, self.max_context) for length in lengths)
+
+    def limit_kv(self, limit: int) -> None:
+        """What slots have to grow into counts already as theirs."""
+
     def close(self) -> None:
         """Drop model and slots."""
         self._slots = []
@@ -123,6 +130,7 @@ class TorchDecoder:
         if ours is None or not np.allclose(ours, theirs, atol=AGREEMENT * float(theirs.std()), rtol=0):
             raise unsupported(self._folder, "it computes something else here than it should")
         self.vocab_size = len(ours)
+        self._position_bytes = self._slots[0].position_bytes
         self.free(0)
 
     def _own_logits(self, tokens: Sequence[int]) -> Logits:

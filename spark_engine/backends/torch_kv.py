@@ -45,6 +45,11 @@ class SlotCache:
         """Bytes of all buffers."""
         return sum(layer.nbytes for layer in self._layers.values())
 
+    @property
+    def position_bytes(self) -> int:
+        """Bytes of one position in all layers; the slot must hold something."""
+        return sum(layer.nbytes // layer.keys.shape[1] for layer in self._layers.values())
+
     def put(self, layer: int, position: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write [kv_heads, count, head_size] from `position` on; the keys and values from 0 to there.
 
@@ -73,6 +78,11 @@ class SlotCache:
         elif end > (held := buffers.keys.shape[1]):
             buffers.grow(min(self._limit, _rounded(max(end, int(held * GROWTH)))), used)
         return buffers
+
+
+def room_for(length: int, limit: int) -> int:
+    """Positions a slot's buffers have at most when it has grown to `length`, of `limit` it may ever have."""
+    return min(limit, _rounded(int(length * GROWTH))) if length else 0
 
 
 def _empty(like: Tensor, capacity: int) -> Tensor:

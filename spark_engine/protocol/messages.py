@@ -14,7 +14,8 @@ from spark_engine.types.models import ModelFormat
 
 class LoadPlan(Struct, frozen=True):
     """What to load and how. `path` is the model's folder or file; `context` tokens per sequence, prompt and
-    answer together; `slots` sequences that may run at once; `threads` 0 means all physical cores."""
+    answer together; `slots` sequences that may run at once; `threads` 0 means all physical cores; `kv_bytes` most
+    memory for the key/value cache, 0 leaves it to the runner."""
 
     variant: str
     format: ModelFormat
@@ -24,6 +25,7 @@ class LoadPlan(Struct, frozen=True):
     slots: int = 8
     threads: int = 0
     template: str = ""
+    kv_bytes: int = 0
 
 
 class Load(Struct, frozen=True, tag="load"):
@@ -149,6 +151,9 @@ class RunnerStats(Struct, frozen=True, tag="stats"):
     prefilled_tokens: int
     kv_bytes: int
     memory_bytes: int
+    kv_limit_bytes: int = 0
+    cached_tokens: int = 0
+    preemptions: int = 0
 
 
 FromRunner = Hello | LoadProgress | Loaded | LoadRefused | Events | RunnerStats

@@ -19,7 +19,7 @@ class Intake:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._context = model.decoder.max_context
+        self._context = model.kv.context
 
     def sequence(self, request: GenerationRequest) -> Sequence:
         """The sequence of a request; InvalidRequest or ContextExceeded when it cannot run."""

@@ -31,9 +31,9 @@ class MainLoop:
     """Owns the scheduler of one loaded model; runs on the process's main thread."""
 
     def __init__(self, model: Model, send: Callable[[FromRunner], None], commands: Commands) -> None:
-        self._decoder, self._send, self._commands = model.decoder, send, commands
+        self._model, self._send, self._commands = model, send, commands
         self._intake = Intake(model)
-        self._scheduler = Scheduler(model.decoder, model.vocabulary)
+        self._scheduler = Scheduler(model.decoder, model.vocabulary, model.kv)
         self._process = psutil.Process()
         self._stats_at = 0.0
         self._worked = False
@@ -104,7 +104,10 @@ class MainLoop:
                 s.steps,
                 s.decoded_tokens,
                 s.prefilled_tokens,
-                self._decoder.kv_bytes(),
+                self._model.decoder.kv_bytes(),
                 self.memory_bytes(),
+                self._model.kv.bytes,
+                s.cached_tokens,
+                s.preemptions,
             )
         )

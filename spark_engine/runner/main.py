@@ -54,5 +54,5 @@ def _serve(send: Sender, commands: Commands) -> int:
         return EXIT_REFUSED
     loop = MainLoop(model, send, commands)
     decoder = model.decoder
-    send(Loaded(decoder.device, decoder.max_context, decoder.max_slots, loop.memory_bytes()))
+    send(Loaded(decoder.device, model.kv.context, decoder.max_slots, loop.memory_bytes()))
     return loop.run()

@@ -11,6 +11,7 @@ from spark_engine.backends.base import Decoder, LoadStep
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import SparkError
 from spark_engine.protocol.messages import LoadPlan
+from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.prompt import PromptEncoder
 from spark_engine.runner.template import ChatTemplate
 
@@ -19,11 +20,12 @@ Progress = Callable[[LoadStep], None]
 
 
 class Model(Struct, frozen=True):
-    """Decoder, vocabulary and prompt encoder of one loaded model."""
+    """Decoder, vocabulary, prompt encoder and cache memory of one loaded model."""
 
     decoder: Decoder
     vocabulary: Vocabulary
     prompts: PromptEncoder
+    kv: KvBudget
 
     @classmethod
     def load(cls, plan: LoadPlan, progress: Progress) -> Self:
@@ -38,7 +40,7 @@ class Model(Struct, frozen=True):
 
     @classmethod
     def _load(cls, plan: LoadPlan, progress: Progress) -> Self:
-        backend = registry.find(plan.format)
+        backend = registry.find(plan.format, plan.device)
         progress(LoadStep(0.0, "reading the tokenizer"))
         vocabulary = backend.vocabulary(plan)
         template = plan.template or vocabulary.template
@@ -48,7 +50,7 @@ class Model(Struct, frozen=True):
         decoder = backend.decoder()
         for step in decoder.load(plan):
             progress(step)
-        return cls(decoder, vocabulary, prompts)
+        return cls(decoder, vocabulary, prompts, KvBudget(decoder, plan.kv_bytes))
 
 
 def _out_of_memory(plan: LoadPlan) -> SparkError:

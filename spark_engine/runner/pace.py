@@ -1,33 +1,60 @@
-"""How many prompt tokens one step may compute, so that a step stays short whatever the machine."""
+"""How many prompt tokens one step may compute, so that those who stream hardly notice a prompt being read."""
 
-STREAMING_S = 0.15
+GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes,
+SPEED = 0.55  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
 ALONE_S = 0.5
-FIRST, LEAST, MOST = 64, 16, 512
-_MEMORY = 0.3
+FIRST, LEAST, MOST = 64, 4, 512
+_KEPT = 0.9
 
 
 class Pace:
-    """Learns how fast prompts and single tokens are computed here, from the steps that were run."""
+    """Learns what decode steps and pieces of prompts cost here, from the steps that were run.
+
+    Reading `tokens` in `pieces` costs seconds = a · pieces + b · tokens: each piece is a run over the weights.
+    """
 
     def __init__(self) -> None:
-        self._decode_s = 0.0
-        self._prefill_s_per_token = 0.0
+        self._decode_s: dict[int, float] = {}
+        self._sums = [0.0] * 5  # of p·p, p·t, t·t, p·s, t·s, the old fading away
 
     def budget(self, decoding: int) -> int:
         """Prompt tokens for the next step: fewer while `decoding` sequences are streaming beside it."""
-        if not self._prefill_s_per_token:
-            return FIRST
-        target = STREAMING_S if decoding else ALONE_S
-        return max(LEAST, min(MOST, int(target / self._prefill_s_per_token)))
+        per_piece, per_token = self._costs()
+        if not per_token:
+            return LEAST if decoding else FIRST
+        tokens = (ALONE_S - per_piece) / per_token
+        if decoding:
+            decode = self._decode(decoding)
+            tokens = ((GAP - 1) * decode - per_piece) / per_token
+            if per_piece:  # as long as it is unknown, different sizes have to be tried
+                tokens = min(tokens, SPEED / (1 - SPEED) * (decode + per_piece) / per_token)
+        return max(LEAST, min(MOST, int(tokens)))
 
-    def record(self, decoded: int, prefilled: int, seconds: float) -> None:
+    def record(self, decoded: int, prefilled: int, seconds: float, pieces: int) -> None:
         """Learn from one step that took `seconds`."""
-        if prefilled >= LEAST:
-            spent = max(seconds - (self._decode_s if decoded else 0.0), 1e-9)
-            self._prefill_s_per_token = _mixed(self._prefill_s_per_token, spent / prefilled)
-        elif decoded and not prefilled:
-            self._decode_s = _mixed(self._decode_s, seconds)
+        if not prefilled:
+            self._decode_s[decoded] = _mixed(self._decode_s.get(decoded, 0.0), seconds)
+            return
+        spent = max(seconds - (self._decode(decoded) if decoded else 0.0), 1e-9)
+        new = (pieces**2, pieces * prefilled, prefilled**2, pieces * spent, prefilled * spent)
+        self._sums = [_KEPT * old + value for old, value in zip(self._sums, new, strict=True)]
+
+    def _decode(self, rows: int) -> float:
+        """Seconds of a step in which `rows` sequences decode, as of the nearest number that was seen."""
+        if not self._decode_s:
+            return sum(self._costs())
+        return self._decode_s[min(self._decode_s, key=lambda seen: (abs(seen - rows), seen))]
+
+    def _costs(self) -> tuple[float, float]:
+        """`a` and `b` by least squares; no `a` as long as the pieces were too much alike to tell."""
+        pp, pt, tt, ps, ts = self._sums
+        spread = pp * tt - pt * pt
+        if spread > 0.01 * pp * tt:
+            a, b = (tt * ps - pt * ts) / spread, (pp * ts - pt * ps) / spread
+            if a > 0 and b > 0:
+                return a, b
+        return 0.0, ts / tt if tt else 0.0
 
 
 def _mixed(old: float, new: float) -> float:
-    return new if not old else old + _MEMORY * (new - old)
+    return new if not old else old + 0.3 * (new - old)

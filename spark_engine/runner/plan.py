@@ -15,6 +15,11 @@ class Chunk(NamedTuple):
     length: int
 
     @property
+    def end(self) -> int:
+        """How many tokens the sequence's slot holds afterwards."""
+        return self.sequence.computed + self.length
+
+    @property
     def is_last(self) -> bool:
         """Whether nothing of the sequence remains uncomputed afterwards: logits are wanted."""
         return self.length == self.sequence.remaining

@@ -1,39 +1,43 @@
 """Continuous batching: sequences join and leave at every step.
 
-A step: admit → plan one batch → decoder.forward → sample → detokenize → events.
+A step: admit → plan one batch → make room → decoder.forward → sample → detokenize → events.
 """
 
-import heapq
 import logging
-from itertools import count
 from time import perf_counter
 
 from spark_engine.backends.base import Decoder, Logits, SlotInput
 from spark_engine.backends.vocabulary import Vocabulary
-from spark_engine.errors import SparkError
+from spark_engine.errors import DeadlineExceeded, SparkError
 from spark_engine.protocol.messages import SequenceEvent, SequenceFailed
+from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.logprobs import token_logprob
 from spark_engine.runner.pace import Pace
 from spark_engine.runner.plan import Chunk, plan_step
+from spark_engine.runner.queue import Waiting
 from spark_engine.runner.sequence import Sequence
+from spark_engine.runner.slots import Match, Slots, common
 from spark_engine.types.generation import FinishReason
 
 log = logging.getLogger(__name__)
 FAILURES_IN_A_ROW = 3
+GROWTH = 64  # tokens of answer that must fit when a sequence is admitted
+WORTH_WAITING = 64  # tokens that a running sequence is about to compute for a waiting one
+PREFILL_COST = 0.25  # of a decoded token, when clients' shares are counted
 
 
 class Scheduler:
     """The waiting and running sequences of one decoder."""
 
-    def __init__(self, decoder: Decoder, vocabulary: Vocabulary) -> None:
-        self._decoder, self._vocabulary = decoder, vocabulary
-        self._waiting: list[tuple[int, int, Sequence]] = []
+    def __init__(self, decoder: Decoder, vocabulary: Vocabulary, kv: KvBudget) -> None:
+        self._decoder, self._vocabulary, self._kv = decoder, vocabulary, kv
+        self._waiting = Waiting()
         self._running: dict[str, Sequence] = {}
-        self._free = list(range(decoder.max_slots - 1, -1, -1))
-        self._arrivals = count()
+        self._slots = Slots(decoder)
         self._failures = 0
         self.pace = Pace()
         self.steps = self.decoded_tokens = self.prefilled_tokens = 0
+        self.cached_tokens = self.preemptions = 0
 
     @property
     def running(self) -> int:
@@ -51,30 +55,26 @@ class Scheduler:
         return not self._running and not self._waiting
 
     def __contains__(self, id: object) -> bool:
-        return id in self._running or any(entry[2].id == id for entry in self._waiting)
+        return id in self._running or id in self._waiting
 
     def submit(self, sequence: Sequence) -> None:
-        """Queue a sequence: lower `priority` first, then first come, first served."""
-        heapq.heappush(self._waiting, (sequence.priority, next(self._arrivals), sequence))
+        """Queue a sequence."""
+        self._waiting.push(sequence)
 
     def cancel(self, id: str) -> SequenceEvent | None:
         """End a sequence now, wherever it is; None when there is no such sequence."""
         if (sequence := self._running.get(id)) is not None:
             return self._finish(sequence, "cancelled")
-        for entry in self._waiting:
-            if entry[2].id == id:
-                self._waiting.remove(entry)
-                heapq.heapify(self._waiting)
-                return entry[2].finished("cancelled")
-        return None
+        waiting = self._waiting.remove(id)
+        return None if waiting is None else waiting.finished("cancelled")
 
     def step(self) -> list[SequenceEvent]:
         """Compute one batch; what it produced, in order. Raises when the decoder fails again and again."""
+        events = self._expire()
         self._admit()
-        decoding = sum(sequence.is_decoding for sequence in self._running.values())
-        chunks = plan_step(self._running.values(), self.pace.budget(decoding))
+        chunks = self._plan()
         if not chunks:
-            return []
+            return events
         started = perf_counter()
         self.steps += 1
         for chunk in chunks:
@@ -82,25 +82,98 @@ class Scheduler:
         try:
             outputs = self._decoder.forward([_slot_input(chunk) for chunk in chunks])
         except Exception as error:
-            return self._batch_failed(chunks, error)
+            return events + self._batch_failed(chunks, error)
         self._failures = 0
-        prefilled = sum(chunk.length for chunk in chunks) - decoding
-        self.decoded_tokens += decoding
-        self.prefilled_tokens += prefilled
-        self.pace.record(decoding, prefilled, perf_counter() - started)
-        events: list[SequenceEvent] = []
+        self._account(chunks, perf_counter() - started)
         for chunk, logits in zip(chunks, outputs, strict=True):
             chunk.sequence.computed += chunk.length
             if logits is not None:
                 self._advance(chunk.sequence, logits, events)
+        if self.is_idle:
+            self._waiting.forget_clients()
+        return events
+
+    def _expire(self) -> list[SequenceEvent]:
+        """End the sequences whose deadline has passed."""
+        now = perf_counter()
+        events: list[SequenceEvent] = [
+            self._fail(sequence, DeadlineExceeded(sequence.deadline_s))
+            for sequence in list(self._running.values())
+            if sequence.is_late(now)
+        ]
+        for sequence in self._waiting:
+            if sequence.is_late(now):
+                self._waiting.remove(sequence.id)
+                events.append(failure(sequence.id, DeadlineExceeded(sequence.deadline_s)))
         return events
 
     def _admit(self) -> None:
-        while self._free and self._waiting:
-            sequence = heapq.heappop(self._waiting)[2]
-            sequence.slot = self._free.pop()
+        """Give slots to those who wait, as long as there are slots and memory."""
+        if not self._waiting or not self._slots.available:
+            return
+        for sequence in self._waiting.in_order():
+            match = self._slots.best(sequence, self._running.values())
+            if self._is_being_read(sequence, match):
+                continue
+            if not self._slots.available or not self._has_room(sequence, match):
+                return
+            self._waiting.remove(sequence.id)
+            # Making room may have taken the match away.
+            self._slots.claim(sequence, self._slots.best(sequence, self._running.values()))
+            self.cached_tokens += sequence.computed
             sequence.served_at = self.steps
             self._running[sequence.id] = sequence
+
+    def _is_being_read(self, sequence: Sequence, match: Match) -> bool:
+        """Whether a running sequence will soon hold more of this one's beginning than any slot does now."""
+        most = len(sequence.tokens) - 1
+        reading = (other for other in self._running.values() if not other.is_decoding)
+        ahead = max((common(sequence.tokens, other.tokens, most) for other in reading), default=0)
+        return ahead >= WORTH_WAITING and ahead > match.length
+
+    def _has_room(self, sequence: Sequence, match: Match) -> bool:
+        """Make room in the cache for all of a sequence; False when the running ones need too much of it."""
+        self._slots.touch(match)
+        needed = [_soon(other) for other in (*self._running.values(), sequence)]
+        while not self._kv.fits([*needed, *self._slots.idle_lengths(match)]):
+            if not self._slots.evict():
+                return not self._running
+        return True
+
+    def _plan(self) -> list[Chunk]:
+        """The next batch, which fits into the cache: if need be others give up theirs."""
+        while True:
+            decoding = sum(sequence.is_decoding for sequence in self._running.values())
+            chunks = plan_step(self._running.values(), self.pace.budget(decoding))
+            lengths = {sequence.id: sequence.computed for sequence in self._running.values()}
+            lengths |= {chunk.sequence.id: chunk.end for chunk in chunks}
+            if self._kv.fits([*lengths.values(), *self._slots.idle_lengths()]):
+                return chunks
+            if not self._slots.evict() and not self._preempt():
+                return chunks
+
+    def _preempt(self) -> bool:
+        """Put the least urgent, latest sequence back into the queue; its answer goes on later. False for the last."""
+        if len(self._running) < 2:
+            return False
+        victim = max(self._running.values(), key=lambda sequence: (sequence.priority, sequence.arrival))
+        del self._running[victim.id]
+        self._slots.drop(victim)
+        victim.lose_slot()
+        self._waiting.push(victim)
+        self.preemptions += 1
+        return True
+
+    def _account(self, chunks: list[Chunk], seconds: float) -> None:
+        """Count what a step computed, before the sequences move on."""
+        decoded = sum(chunk.sequence.is_decoding for chunk in chunks)
+        prefilled = sum(chunk.length for chunk in chunks) - decoded
+        self.decoded_tokens += decoded
+        self.prefilled_tokens += prefilled
+        self.pace.record(decoded, prefilled, seconds, len(chunks) - decoded)
+        for chunk in chunks:
+            cost = 1.0 if chunk.sequence.is_decoding else PREFILL_COST * chunk.length
+            self._waiting.serve(chunk.sequence.client, cost)
 
     def _advance(self, sequence: Sequence, logits: Logits, events: list[SequenceEvent]) -> None:
         """Add one token to a sequence, tell what became final, end it when it is over."""
@@ -126,17 +199,14 @@ class Scheduler:
             events.append(self._finish(sequence, reason))
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> SequenceEvent:
-        self._release(sequence)
+        del self._running[sequence.id]
+        self._slots.keep(sequence)
         return sequence.finished(reason)
 
     def _fail(self, sequence: Sequence, error: SparkError) -> SequenceEvent:
-        self._release(sequence)
-        return failure(sequence.id, error)
-
-    def _release(self, sequence: Sequence) -> None:
         del self._running[sequence.id]
-        self._decoder.free(sequence.slot)
-        self._free.append(sequence.slot)
+        self._slots.drop(sequence)
+        return failure(sequence.id, error)
 
     def _batch_failed(self, chunks: list[Chunk], error: Exception) -> list[SequenceEvent]:
         """Give up the sequences of a failed batch; the others go on, unless it keeps failing."""
@@ -151,6 +221,11 @@ class Scheduler:
 def failure(id: str, error: SparkError) -> SequenceFailed:
     """An error as the event that ends a sequence."""
     return SequenceFailed(id, error.code, error.title, error.message, error.remedy, error.status, error.param)
+
+
+def _soon(sequence: Sequence) -> int:
+    """Tokens a sequence will soon have in its slot."""
+    return min(sequence.limit, len(sequence.tokens) + GROWTH)
 
 
 def _slot_input(chunk: Chunk) -> SlotInput:

@@ -32,7 +32,10 @@ class Times:
 
 
 class Sequence:
-    """One generation. `tokens` is prompt and answer together, `computed` how many of them its slot holds."""
+    """One generation. `tokens` is prompt and answer together, `computed` how many of them its slot holds.
+
+    `cached`: tokens of the prompt that another sequence had computed. `arrival`: its place in the queue.
+    """
 
     def __init__(
         self,
@@ -43,19 +46,20 @@ class Sequence:
         sampler: Sampler,
         answer: Answer,
     ) -> None:
-        self.id, self.priority = request.id, request.priority
+        self.id, self.client, self.priority = request.id, request.client, request.priority
+        self.deadline_s = request.deadline_s
         self.stop, self.logprobs = request.stop, request.sampling.logprobs
         self.tokens, self.prompt_length, self.limit = prompt, len(prompt), limit
         self.sampler, self.answer = sampler, answer
-        self.computed = 0
-        self.slot = -1
+        self.computed = self.cached = 0
+        self.slot = self.arrival = -1
         self.served_at = 0
         self.times = Times()
 
     @property
     def is_decoding(self) -> bool:
-        """Whether the answer has begun: each step computes one token."""
-        return len(self.tokens) > self.prompt_length
+        """Whether all but the newest token are computed: each step computes one and gives the next."""
+        return self.remaining == 1
 
     @property
     def remaining(self) -> int:
@@ -77,6 +81,14 @@ class Sequence:
         """Whether stop strings count yet."""
         return self.answer_length >= self.stop.min_tokens
 
+    def is_late(self, now: float) -> bool:
+        """Whether its deadline has passed."""
+        return self.deadline_s is not None and now > self.times.submitted + self.deadline_s
+
+    def lose_slot(self) -> None:
+        """Forget what was computed: it has to wait for a slot again."""
+        self.slot, self.computed = -1, 0
+
     def begin_chunk(self, step: int, now: float) -> None:
         """Note that a step computes some of its tokens."""
         self.served_at = step
@@ -93,5 +105,5 @@ class Sequence:
     def finished(self, reason: FinishReason) -> SequenceFinished:
         """The event that tells the end."""
         t = self.times
-        lengths = (self.prompt_length, self.answer_length, 0)
+        lengths = (self.prompt_length, self.answer_length, self.cached)
         return SequenceFinished(self.id, reason, *lengths, t.queue_ms, t.prefill_ms, t.decode_ms)

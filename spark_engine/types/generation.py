@@ -41,6 +41,7 @@ class GenerationRequest(Struct, frozen=True):
     """One generation, as the engine accepts it and as the runner receives it.
 
     `model` is a model id, a variant id or `auto`; `client` says who asks (shown, never used to authorise).
+    `priority`: lower goes first. `deadline_s`: seconds after which the answer is of no use any more.
     """
 
     id: str
@@ -50,6 +51,7 @@ class GenerationRequest(Struct, frozen=True):
     stop: StopRules = StopRules()
     client: str = ""
     priority: int = 0
+    deadline_s: float | None = None
 
 
 class TokenLogprob(Struct, frozen=True):

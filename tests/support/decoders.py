@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -65,19 +66,22 @@ def path_of(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("pytorch_folder")) if request.param == "pytorch" else ""
 
 
-_FOLDERS: dict[ModelFormat, Callable[[], Path]] = {
+Decoding = ModelFormat | Literal["genai"]
+_FOLDERS: dict[Decoding, Callable[[], Path]] = {
     "onnx": onnx_folder,
+    "genai": onnx_folder,
     "gguf": gguf_file,
     "safetensors": safetensors_folder,
 }
 
 
-def load_model(model_format: ModelFormat, *, slots: int = 8, context: int = 1024, path: str = "") -> Model:
-    """Load spark-nano or the echo in this process."""
-    where = path or (str(_FOLDERS[model_format]()) if model_format in _FOLDERS else "")
-    return Model.load(
-        LoadPlan("test:model", model_format, where, context=context, slots=slots), lambda step: None
-    )
+def load_model(decoding: Decoding, *, slots: int = 8, context: int = 1024, path: str = "") -> Model:
+    """Load spark-nano or the echo in this process; `genai` is the ONNX model under onnxruntime-genai."""
+    where = path or (str(_FOLDERS[decoding]()) if decoding in _FOLDERS else "")
+    by_genai = decoding == "genai"
+    model_format, device = ("onnx", "genai:cpu") if by_genai else (decoding, "cpu")
+    plan = LoadPlan("test:model", model_format, where, device, context=context, slots=slots)
+    return Model.load(plan, lambda step: None)
 
 
 class Told:
@@ -105,8 +109,10 @@ class Bench:
     """A model under its scheduler, stepped by hand."""
 
     def __init__(self, model: Model) -> None:
+        for slot in range(model.decoder.max_slots):  # what an earlier scheduler left behind
+            model.decoder.free(slot)
         self.model, self.intake = model, Intake(model)
-        self.scheduler = Scheduler(model.decoder, model.vocabulary)
+        self.scheduler = Scheduler(model.decoder, model.vocabulary, model.kv)
         self.told: dict[str, Told] = {}
 
     def submit(self, request: GenerationRequest) -> None:

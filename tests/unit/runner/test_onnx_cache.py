@@ -57,10 +57,11 @@ def test_positions_and_rows_grow_by_need_and_keep_what_is_there() -> None:
 
 def test_running_rows_are_neighbours_without_moving_when_few_are_idle() -> None:
     cache = new_cache()
-    for slot in range(4):
+    for slot in range(6):
         write(cache, slot, 0, 5 + slot)
     before = cache.version
-    assert cache.window([0, 1, 3]) == Window(0, 4)
+    assert cache.window([0, 1, 2, 3, 5]) == Window(0, 6)
+    assert cache.row(5) == 5
     assert cache.window([1, 2]) == Window(1, 2)
     assert cache.version == before
 
@@ -138,3 +139,20 @@ def test_bytes_are_those_of_the_buffers(dtype: type[np.generic]) -> None:
     cache = KeyValueCache(4, 2, 8, dtype, slots=SLOTS, context=CONTEXT)
     cache.row(0)
     assert cache.nbytes == 4 * 2 * 8 * BLOCK * np.dtype(dtype).itemsize
+
+
+def test_within_its_limit_the_cache_takes_no_more_than_what_it_holds_needs() -> None:
+    cache = new_cache()
+    write(cache, 0, 0, 10)
+    cache.limit = 3 * cache.nbytes
+    for slot in range(1, 4):
+        write(cache, slot, 0, 20)
+    assert cache.nbytes == cache.nbytes_for([10, 20, 20, 20]) > cache.limit
+    cache.free(1)
+    assert cache.nbytes == cache.nbytes_for([10, 20, 20]) == cache.limit
+    assert all(intact(cache, slot) for slot in (0, 2, 3))
+    cache.free(0)
+    cache.free(2)
+    write(cache, 3, 20, BLOCK + 5)
+    assert cache.nbytes == cache.nbytes_for([BLOCK + 5]) <= cache.limit
+    assert intact(cache, 3)

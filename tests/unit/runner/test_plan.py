@@ -97,13 +97,67 @@ def test_equal_waiting_gives_equal_progress(prompts: list[int], budget: int) -> 
             assert max(computed) - min(computed) <= 2 * budget
 
 
-def test_the_pace_keeps_steps_short_while_others_stream() -> None:
-    pace = Pace()
+class Machine:
+    """A model whose steps cost `decode` for all streams, `piece` for each run over a piece of prompt, and `token`."""
+
+    def __init__(self, decode: float, piece: float, token: float) -> None:
+        self.decode, self.piece, self.token = decode, piece, token
+        self.pace = Pace()
+
+    def step(self, streams: int, *, reading: bool) -> tuple[int, float]:
+        """Tokens read and seconds spent."""
+        tokens = self.pace.budget(streams) if reading else 0
+        seconds = (self.decode if streams else 0) + (self.piece + self.token * tokens if tokens else 0)
+        self.pace.record(streams, tokens, seconds, int(reading))
+        return tokens, seconds
+
+
+QUARTER_PHI = (0.032, 0.022, 0.008)  # measured, 2 cores
+
+
+def test_a_prompt_alone_is_read_in_large_pieces() -> None:
+    machine = Machine(*QUARTER_PHI)
+    for _ in range(10):
+        tokens, seconds = machine.step(0, reading=True)
+    assert tokens >= 48
+    assert seconds <= 0.6
+
+
+@given(
+    st.floats(0.0005, 0.2),
+    st.floats(0.0, 1.5),
+    st.floats(0.01, 0.3),
+    st.integers(1, 8),
+)
+def test_streams_hardly_notice_a_prompt_being_read(
+    decode: float, piece: float, token: float, streams: int
+) -> None:
+    machine = Machine(decode, piece * decode, token * decode)
+    for _ in range(5):
+        machine.step(streams, reading=False)
+    steps = [machine.step(streams, reading=True) for _ in range(30)][10:]
+    gap = max(seconds for _, seconds in steps) / decode
+    if all(tokens > LEAST for tokens, _ in steps):
+        assert gap < 4
+    speed = sum(tokens for tokens, _ in steps) / sum(seconds for _, seconds in steps)
+    alone = MOST / (machine.piece + MOST * machine.token)
+    if all(tokens < MOST for tokens, _ in steps):
+        assert speed >= 0.49 * alone or gap >= 3
+
+
+def test_both_promises_hold_for_a_real_model() -> None:
+    machine = Machine(*QUARTER_PHI)
+    for reading in [False] * 5 + [True] * 20:
+        tokens, seconds = machine.step(1, reading=reading)
+    assert seconds < 4 * machine.decode
+    assert tokens / seconds > 0.5 / machine.token
+
+
+def test_the_pace_follows_a_machine_that_becomes_fast() -> None:
+    machine = Machine(*QUARTER_PHI)
     for _ in range(20):
-        pace.record(4, 0, 0.030)
-        pace.record(0, 64, 0.5)
-    assert LEAST <= pace.budget(4) <= 24
-    assert 48 <= pace.budget(0) <= 80
+        machine.step(0, reading=True)
+    machine.piece = machine.token = 1e-5
     for _ in range(40):
-        pace.record(0, 512, 0.01)
-    assert pace.budget(4) == MOST
+        machine.step(0, reading=True)
+    assert machine.pace.budget(0) == MOST

@@ -1,75 +1,23 @@
 """The scheduler under random arrivals, lengths and cancels: nothing lost, nothing twice, nobody starved."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_engine.backends.base import LoadStep, Logits, SlotInput
-from spark_engine.backends.echo import END, SIZE, EchoVocabulary
-from spark_engine.protocol.messages import LoadPlan, SequenceDelta, SequenceFailed, SequenceFinished
+from spark_engine.backends.echo import END, EchoVocabulary
+from spark_engine.protocol.messages import SequenceDelta, SequenceFailed, SequenceFinished
+from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.model import Model
 from spark_engine.runner.prompt import PromptEncoder
 from spark_engine.types.chat import TokensPrompt
 from spark_engine.types.generation import GenerationRequest, SamplingOptions, StopRules
+from tests.support.checking import CheckingDecoder
 from tests.support.decoders import Bench
 
 GREEDY = SamplingOptions(temperature=0)
-
-
-class CheckingDecoder:
-    """Counts its slots' positions, and refuses work that would lose or repeat a token.
-
-    After the n-th token of a slot it predicts token n, so that an answer tells which positions it came from.
-    """
-
-    vocab_size = SIZE
-    max_slots = 3
-    max_context = 200
-    device = "test"
-
-    def __init__(self) -> None:
-        self.held = [0] * self.max_slots
-        self.batches: list[list[SlotInput]] = []
-        self.fails: Callable[[], bool] = lambda: False
-        self.spoils: Callable[[SlotInput], bool] = lambda entry: False
-
-    def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
-        yield LoadStep(1.0, "ready")
-
-    def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
-        self.batches.append(list(batch))
-        if self.fails():
-            raise RuntimeError("the library fell over")
-        assert len({entry.slot for entry in batch}) == len(batch)
-        return [self._run(entry) for entry in batch]
-
-    def _run(self, entry: SlotInput) -> Logits | None:
-        assert self.held[entry.slot] == entry.position, "a token was lost or computed twice"
-        assert entry.tokens
-        self.held[entry.slot] += len(entry.tokens)
-        assert self.held[entry.slot] <= self.max_context
-        logits = np.full(SIZE, -9.0, np.float32)
-        logits[self.held[entry.slot] % 200] = np.nan if self.spoils(entry) else 9.0
-        return logits if entry.wants_logits else None
-
-    def copy(self, slot_from: int, slot_to: int, length: int) -> None:
-        self.held[slot_to] = length
-
-    def truncate(self, slot: int, length: int) -> None:
-        self.held[slot] = length
-
-    def free(self, slot: int) -> None:
-        self.held[slot] = 0
-
-    def kv_bytes(self) -> int:
-        return sum(self.held)
-
-    def close(self) -> None:
-        return
 
 
 @pytest.fixture
@@ -79,7 +27,8 @@ def bench() -> Bench:
 
 def new_bench() -> Bench:
     vocabulary = EchoVocabulary()
-    return Bench(Model(CheckingDecoder(), vocabulary, PromptEncoder(vocabulary, None)))
+    decoder = CheckingDecoder()
+    return Bench(Model(decoder, vocabulary, PromptEncoder(vocabulary, None), KvBudget(decoder)))
 
 
 def decoder_of(bench: Bench) -> CheckingDecoder:
@@ -92,7 +41,8 @@ def request(name: str, prompt: int, answer: int | None, **more: Any) -> Generati
     sampling = more.pop("sampling", GREEDY)
     priority = more.pop("priority", 0)
     stop = StopRules(max_tokens=answer, **more)
-    return GenerationRequest(name, "m", TokensPrompt((1,) * prompt), sampling, stop, priority=priority)
+    own = sum(name.encode()) % 190  # so that prompts of different names share nothing
+    return GenerationRequest(name, "m", TokensPrompt((own,) * prompt), sampling, stop, priority=priority)
 
 
 def expected_answer(prompt: int, answer: int) -> list[int]:
@@ -139,8 +89,10 @@ def test_nothing_is_lost_repeated_or_starved(drawn: list[Any], budget: int) -> N
             assert (told.end.reason, told.tokens) == ("length", whole)
             assert told.end.completion_tokens == answer
     assert bench.scheduler.running == bench.scheduler.waiting == 0
+    while bench.scheduler._slots.evict():
+        pass
     assert decoder_of(bench).held == [0] * 3
-    assert sorted(bench.scheduler._free) == [0, 1, 2]
+    assert sorted(bench.scheduler._slots._free) == [0, 1, 2]
 
 
 def test_a_long_prompt_does_not_silence_those_who_speak(bench: Bench) -> None:
@@ -195,7 +147,7 @@ def test_cancelling_during_prefill_frees_the_slot_at_once(bench: Bench) -> None:
     assert isinstance(end, SequenceFinished)
     assert (end.reason, end.completion_tokens, end.prompt_tokens) == ("cancelled", 0, 150)
     assert bench.scheduler.is_idle
-    assert decoder_of(bench).held == [0, 0, 0]
+    assert bench.scheduler._slots.available
 
 
 def test_cancelling_one_that_waits_and_one_that_is_unknown(bench: Bench) -> None:
