@@ -63,6 +63,14 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=0,
         maximum=256,
     ),
+    Setting(
+        "models.cache_mb",
+        0,
+        "Memory for the conversations that one model keeps in mind; 0 takes half of what is free when it is loaded.",
+        unit="MB",
+        minimum=0,
+        maximum=4194304,
+    ),
     Setting("queue.max_waiting", 256, "Requests that may wait; more are refused.", minimum=0, maximum=10000),
     Setting("log.level", "info", "How much the logs say.", choices=("debug", "info", "warning", "error")),
 )

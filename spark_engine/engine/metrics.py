@@ -76,6 +76,9 @@ class Figures:
         self._kv = Gauge(
             "spark_kv_cache_bytes", "Memory of a model's key/value cache.", ["model"], registry=registry
         )
+        self._kv_limit = Gauge(
+            "spark_kv_cache_limit_bytes", "The most it may become.", ["model"], registry=registry
+        )
 
     def ended(self, entry: RequestEntry) -> None:
         """Count a generation that is over."""
@@ -110,10 +113,12 @@ class Figures:
         self._engine.set(sample.engine_bytes)
         self._runner.clear()
         self._kv.clear()
+        self._kv_limit.clear()
         for model, pid in runners.items():
             self._runner.labels(model).set(resident_bytes(pid))
         for model, said in stats.items():
             self._kv.labels(model).set(said.kv_bytes)
+            self._kv_limit.labels(model).set(said.kv_limit_bytes)
         return generate_latest(self._registry)
 
 

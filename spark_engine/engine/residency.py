@@ -85,4 +85,5 @@ class Residency:
             context=min(self._config.integer("models.context"), model.context),
             slots=self._config.integer("models.slots"),
             threads=self._config.integer("models.threads"),
+            kv_bytes=self._config.integer("models.cache_mb") * 1024 * 1024,
         )
