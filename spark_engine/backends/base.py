@@ -22,21 +22,27 @@ class LoadStep(Struct, frozen=True):
 class SlotInput(Struct, frozen=True):
     """Work for one slot in one step: `tokens` go to positions `position`, `position + 1`, … of `slot`.
 
-    One token is a decode step, several are a prefill chunk. Logits are wanted after the last token or not at all.
+    One token is a decode step, several are a prefill chunk. Logits are wanted after the last `last` tokens or not
+    at all.
     """
 
     slot: int
     position: int
     tokens: Sequence[int]
     wants_logits: bool
+    last: int = 1
 
 
 class Decoder(Protocol):
-    """A loaded model. Not thread-safe; the runner's main thread is its only caller."""
+    """A loaded model. Not thread-safe; the runner's main thread is its only caller.
+
+    `max_logits`: the largest `last` it takes, of entries with no more tokens than that.
+    """
 
     vocab_size: int
     max_slots: int
     max_context: int
+    max_logits: int
     device: str
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
@@ -44,7 +50,8 @@ class Decoder(Protocol):
         ...
 
     def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
-        """Run one step. For each entry, in order: float32 logits [vocab_size], or None where none were wanted.
+        """Run one step. For each entry, in order: float32 logits [vocab_size], or [last, vocab_size] when several
+        are wanted, or None when none are.
 
         An entry's result never depends on what else is in the batch. The arrays are valid until the next call.
         """

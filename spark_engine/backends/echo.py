@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import parse_qs
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.vocabulary import SpecialToken, Vocabulary
@@ -47,17 +48,21 @@ class EchoVocabulary:
 
 
 class EchoOptions:
-    """What a plan's path may ask for, as in `?delay_ms=5&load_ms=100`: milliseconds per step and of loading."""
+    """What a plan's path may ask for, as in `?delay_ms=5&load_ms=100`: milliseconds per step and of loading.
+
+    `vocabulary`: how many logits there are, as many as a large model has; those without a meaning are noise.
+    """
 
     def __init__(self, path: str) -> None:
         given = parse_qs(path.partition("?")[2])
-        self.delay_s = _milliseconds(given, "delay_ms")
-        self.load_s = _milliseconds(given, "load_ms")
+        self.delay_s = _number(given, "delay_ms") / 1000
+        self.load_s = _number(given, "load_ms") / 1000
+        self.vocabulary = max(SIZE, int(_number(given, "vocabulary")))
 
 
-def _milliseconds(given: dict[str, list[str]], name: str) -> float:
+def _number(given: dict[str, list[str]], name: str) -> float:
     try:
-        return float(given.get(name, ["0"])[0]) / 1000
+        return float(given.get(name, ["0"])[0])
     except ValueError:
         raise InvalidRequest("bad_option", "A wrong option", f"{name} must be a number.") from None
 
@@ -104,20 +109,23 @@ class EchoDecoder:
     vocab_size = SIZE
     max_slots = 0
     max_context = 0
+    max_logits = 1
     device = "echo"
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Nothing to read; waits as long as the options say."""
         self._options = EchoOptions(plan.path)
         self.max_slots, self.max_context = plan.slots, plan.context
-        self._certain: Logits = np.eye(SIZE, dtype=np.float32) * CERTAIN
+        self.vocab_size = self._options.vocabulary
+        self._rows = _noise(plan.slots, self.vocab_size)
+        self._certain = [0] * plan.slots
         self._slots = [EchoSlot() for _ in range(plan.slots)]
         for tenth in range(1, 11):
             time.sleep(self._options.load_s / 10)
             yield LoadStep(tenth / 10, "listening for an echo")
 
     def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
-        """One-hot logits for the next byte of the last message, then for `<|end|>`."""
+        """Logits that are certain of the next byte of the last message, then of `<|end|>`."""
         if self._options.delay_s:
             time.sleep(self._options.delay_s)
         return [self._run(entry) for entry in batch]
@@ -127,7 +135,14 @@ class EchoDecoder:
         if len(slot.tokens) != entry.position:
             raise ValueError(f"slot {entry.slot} holds {len(slot.tokens)} positions, not {entry.position}")
         slot.extend(entry.tokens)
-        return self._certain[slot.next_token] if entry.wants_logits else None
+        return self._logits(entry.slot, slot.next_token) if entry.wants_logits else None
+
+    def _logits(self, slot: int, token: int) -> Logits:
+        """The slot's row of logits, certain of this token instead of the one before."""
+        row: Logits = self._rows[slot]
+        row[self._certain[slot]], row[token] = 0.0, CERTAIN
+        self._certain[slot] = token
+        return row
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
         """Take over the beginning of another slot."""
@@ -155,6 +170,13 @@ class EchoDecoder:
     def close(self) -> None:
         """Forget everything."""
         self._slots = []
+
+
+def _noise(rows: int, vocabulary: int) -> NDArray[np.float32]:
+    """A row of logits for each slot; nothing but zeros for the tokens that mean something."""
+    noise = np.random.default_rng(0).standard_normal((rows, vocabulary), np.float32)
+    noise[:, :SIZE] = 0.0
+    return noise
 
 
 def create_decoder() -> Decoder:

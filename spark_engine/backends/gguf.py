@@ -24,6 +24,7 @@ class GgufDecoder:
     vocab_size = 0
     max_slots = 0
     max_context = 0
+    max_logits = 1
     device = "CPU"
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:

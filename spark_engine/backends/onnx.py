@@ -24,6 +24,7 @@ from spark_engine.protocol.messages import LoadPlan
 
 MASK_BLOCK = 64
 MAX_CHUNK = 512
+MAX_LOGITS = 16
 CHUNK_LOGITS_BYTES = 64 * 1024 * 1024
 READ_BYTES = 16 * 1024 * 1024
 _DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -35,6 +36,7 @@ class OnnxDecoder:
     vocab_size = 0
     max_slots = 0
     max_context = 0
+    max_logits = 1
     device = "CPU"
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
@@ -103,6 +105,7 @@ class OnnxDecoder:
         self._config = config
         self._takes_positions = config.position_ids in inputs
         self._last_only = logits.shape[1] == 1
+        self.max_logits = 1 if self._last_only else MAX_LOGITS
         self._logits_dtype = _DTYPES[logits.type]
         self._chunk = MAX_CHUNK if self._last_only else _largest_chunk(config.vocab_size)
         heads, size = config.kv_heads, config.head_size
@@ -154,7 +157,8 @@ class OnnxDecoder:
             positions = self._places[None, past : past + ids.shape[1]]
             self._run(window, ids, np.ones((1, past + ids.shape[1]), np.int64), positions, logits)
             # A copy, as the next chunk uses the same memory.
-            results[entry.slot] = logits[0, -1].astype(np.float32)
+            last = logits[0, -1] if entry.last == 1 else logits[0, -entry.last :]
+            results[entry.slot] = last.astype(np.float32)
         self._cache.set_length(entry.slot, end)
 
     def _run(self, window: Window, ids: Ints, mask: Ints, positions: Ints, logits: NDArray[Any]) -> None:

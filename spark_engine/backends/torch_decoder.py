@@ -10,13 +10,15 @@ import torch
 from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import physical_cores
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
+from spark_engine.backends.rope_switch import RopeSwitch, by_side
 from spark_engine.backends.torch_attention import NAME, Row, Step
 from spark_engine.backends.torch_errors import memory_guard, no_device, unsupported
 from spark_engine.backends.torch_files import read_checkpoint, read_through
 from spark_engine.backends.torch_kv import SlotCache, room_for
 from spark_engine.backends.torch_model import Architecture
+from spark_engine.backends.torch_rope import LongRope
 from spark_engine.backends.vocabulary import Vocabulary
-from spark_engine.errors import SparkError
+from spark_engine.errors import ContextTooLarge, SparkError
 from spark_engine.protocol.messages import LoadPlan
 
 RUN_TOKENS = 512
@@ -30,6 +32,7 @@ class TorchDecoder:
     vocab_size = 0
     max_slots = 0
     max_context = 0
+    max_logits = 1
     device = "CPU"
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
@@ -47,6 +50,7 @@ class TorchDecoder:
         yield LoadStep(0.5, "preparing the model")
         self._model = architecture.load()
         self._slots = [SlotCache(self.max_context) for _ in range(plan.slots)]
+        self._prepare_switch(architecture.switch())
         yield LoadStep(0.95, "warming up")
         self._try_out()
         yield LoadStep(1.0, "ready")
@@ -55,22 +59,32 @@ class TorchDecoder:
         """All entries in one run; in several when there are more than RUN_TOKENS tokens."""
         self._check(batch)
         results: dict[int, Logits] = {}
-        for pieces in _runs(batch):
-            self._run(pieces, results)
+        work = [self._switch.enter(entry) for entry in batch]
+        try:
+            for group in by_side(self._switch, work):
+                self._compute(group, results)
+        except BaseException:
+            for entry in work:  # a slot that was to be computed anew holds nothing
+                self._slots[entry.slot].length = entry.position
+                self._switch.truncate(entry.slot, entry.position)
+            raise
         return [results[entry.slot] if entry.wants_logits else None for entry in batch]
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
         """Copy the first `length` positions into new buffers."""
         with torch.inference_mode():
             self._slots[slot_to] = self._slots[slot_from].copy(length)
+        self._switch.copy(slot_from, slot_to, length)
 
     def truncate(self, slot: int, length: int) -> None:
         """Positions from `length` on are written over by whatever comes next."""
         self._slots[slot].length = min(length, self._slots[slot].length)
+        self._switch.truncate(slot, length)
 
     def free(self, slot: int) -> None:
         """Drop the slot's buffers."""
         self._slots[slot] = SlotCache(self.max_context)
+        self._switch.free(slot)
 
     def kv_bytes(self) -> int:
         """Bytes of the buffers of all slots."""
@@ -88,6 +102,14 @@ class TorchDecoder:
         self._slots = []
         self._model = None
 
+    def _prepare_switch(self, original: int | None) -> None:
+        """Take the choice of rotary factors over, if the context reaches beyond their switch."""
+        self._switch, self._rope = RopeSwitch(), None
+        if original is not None and self.max_context > original:
+            self._switch, self._rope = RopeSwitch(original), LongRope(self._model, original)
+            if not self._rope.works:
+                raise ContextTooLarge(self.max_context, original)
+
     def _check(self, batch: Sequence[SlotInput]) -> None:
         if len({entry.slot for entry in batch}) != len(batch):
             raise ValueError("a slot is in the batch twice")
@@ -97,6 +119,15 @@ class TorchDecoder:
                 raise ValueError(
                     f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
                 )
+
+    def _compute(self, group: list[SlotInput], results: dict[int, Logits]) -> None:
+        """Entries that use the same rotary factors."""
+        if self._rope is not None:
+            self._rope.use(is_long=self._switch.is_long(group[0].slot))
+        for entry in group:
+            self._slots[entry.slot].length = entry.position
+        for pieces in _runs(group):
+            self._run(pieces, results)
 
     def _run(self, pieces: list[SlotInput], results: dict[int, Logits]) -> None:
         """One run of the model, with logits for the last tokens of the pieces that want them."""

@@ -1,5 +1,7 @@
 """How many prompt tokens one step may compute, so that those who stream hardly notice a prompt being read."""
 
+from spark_engine.runner.lookup import StepCosts
+
 GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes,
 SPEED = 0.55  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
 ALONE_S = 0.5
@@ -38,6 +40,10 @@ class Pace:
         spent = max(seconds - (self._decode(decoded) if decoded else 0.0), 1e-9)
         new = (pieces**2, pieces * prefilled, prefilled**2, pieces * spent, prefilled * spent)
         self._sums = [_KEPT * old + value for old, value in zip(self._sums, new, strict=True)]
+
+    def costs(self) -> StepCosts:
+        """What one sequence's steps cost here."""
+        return StepCosts(self._decode(1) if self._decode_s else 0.0, *self._costs())
 
     def _decode(self, rows: int) -> float:
         """Seconds of a step in which `rows` sequences decode, as of the nearest number that was seen."""

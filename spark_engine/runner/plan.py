@@ -9,15 +9,16 @@ MIN_CHUNK = 16
 
 
 class Chunk(NamedTuple):
-    """The next `length` uncomputed tokens of a sequence."""
+    """The next `length` uncomputed tokens of a sequence, and a `guess` of those that follow, to be checked."""
 
     sequence: Sequence
     length: int
+    guess: tuple[int, ...] = ()
 
     @property
     def end(self) -> int:
         """How many tokens the sequence's slot holds afterwards."""
-        return self.sequence.computed + self.length
+        return self.sequence.computed + self.length + len(self.guess)
 
     @property
     def is_last(self) -> bool:

@@ -24,8 +24,8 @@ class Sampler:
         self, options: SamplingOptions, stop: StopRules, *, prompt: list[int], eos: frozenset[int]
     ) -> None:
         self._options = options
-        self._greedy = options.temperature < GREEDY_BELOW
-        self._random = None if self._greedy else np.random.Generator(np.random.PCG64(options.seed))
+        self.greedy = options.temperature < GREEDY_BELOW
+        self._random = None if self.greedy else np.random.Generator(np.random.PCG64(options.seed))
         self._bias = _arrays(options.logit_bias)
         self._eos = np.fromiter(eos, np.int64) if eos and (stop.ignore_eos or stop.min_tokens) else None
         self._eos_allowed_from = math.inf if stop.ignore_eos else stop.min_tokens

@@ -12,6 +12,7 @@ from spark_engine.errors import DeadlineExceeded, SparkError
 from spark_engine.protocol.messages import SequenceEvent, SequenceFailed
 from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.logprobs import token_logprob
+from spark_engine.runner.lookup import worthwhile
 from spark_engine.runner.pace import Pace
 from spark_engine.runner.plan import Chunk, plan_step
 from spark_engine.runner.queue import Waiting
@@ -87,7 +88,9 @@ class Scheduler:
         self._account(chunks, perf_counter() - started)
         for chunk, logits in zip(chunks, outputs, strict=True):
             chunk.sequence.computed += chunk.length
-            if logits is not None:
+            if logits is not None and chunk.guess:
+                self._check_guess(chunk, logits, events)
+            elif logits is not None:
                 self._advance(chunk.sequence, logits, events)
         if self.is_idle:
             self._waiting.forget_clients()
@@ -148,9 +151,21 @@ class Scheduler:
             lengths = {sequence.id: sequence.computed for sequence in self._running.values()}
             lengths |= {chunk.sequence.id: chunk.end for chunk in chunks}
             if self._kv.fits([*lengths.values(), *self._slots.idle_lengths()]):
-                return chunks
+                return self._with_guess(chunks)
             if not self._slots.evict() and not self._preempt():
                 return chunks
+
+    def _with_guess(self, chunks: list[Chunk]) -> list[Chunk]:
+        """The plan, with a guess of the next tokens where one sequence decodes alone and it pays."""
+        sequence = chunks[0].sequence if len(chunks) == 1 else None
+        if sequence is None or sequence.lookup is None or not sequence.is_decoding:
+            return chunks
+        room = min(sequence.limit - len(sequence.tokens), self._decoder.max_logits) - 1
+        guess = sequence.lookup.guess(sequence.tokens)[: max(0, room)]
+        if guess := worthwhile(guess, sequence.lookup.hits, self.pace.costs()):
+            return [Chunk(sequence, 1, tuple(guess))]
+        sequence.lookup.recover()
+        return chunks
 
     def _preempt(self) -> bool:
         """Put the least urgent, latest sequence back into the queue; its answer goes on later. False for the last."""
@@ -170,18 +185,35 @@ class Scheduler:
         prefilled = sum(chunk.length for chunk in chunks) - decoded
         self.decoded_tokens += decoded
         self.prefilled_tokens += prefilled
-        self.pace.record(decoded, prefilled, seconds, len(chunks) - decoded)
+        if chunks[0].guess:  # costs what a piece of prompt costs
+            self.pace.record(0, 1 + len(chunks[0].guess), seconds, 1)
+        else:
+            self.pace.record(decoded, prefilled, seconds, len(chunks) - decoded)
         for chunk in chunks:
             cost = 1.0 if chunk.sequence.is_decoding else PREFILL_COST * chunk.length
             self._waiting.serve(chunk.sequence.client, cost)
 
-    def _advance(self, sequence: Sequence, logits: Logits, events: list[SequenceEvent]) -> None:
-        """Add one token to a sequence, tell what became final, end it when it is over."""
+    def _check_guess(self, chunk: Chunk, logits: Logits, events: list[SequenceEvent]) -> None:
+        """Take the tokens that the logits [1 + guessed, vocab_size] give, as long as the guess has the same."""
+        sequence, right = chunk.sequence, 0
+        for row, guessed in zip(logits, (*chunk.guess, None), strict=True):
+            if self._advance(sequence, row, events) != guessed:
+                break
+            right += 1
+            sequence.computed += 1
+        self.decoded_tokens += right
+        if sequence.lookup is not None:
+            sequence.lookup.learn(len(chunk.guess), right)
+        if sequence.id in self._running:
+            self._decoder.truncate(sequence.slot, sequence.computed)
+
+    def _advance(self, sequence: Sequence, logits: Logits, events: list[SequenceEvent]) -> int:
+        """Add one token to a sequence, tell what became final, end it when it is over. The token, -1 at the end."""
         try:
             token = sequence.sampler.sample(logits)
         except SparkError as error:
             events.append(self._fail(sequence, error))
-            return
+            return -1
         sequence.append(token)
         reason: FinishReason | None = None
         if token in self._vocabulary.eos and not sequence.stop.ignore_eos:
@@ -197,6 +229,8 @@ class Scheduler:
             events.append(delta)
         if reason is not None:
             events.append(self._finish(sequence, reason))
+            return -1
+        return token
 
     def _finish(self, sequence: Sequence, reason: FinishReason) -> SequenceEvent:
         del self._running[sequence.id]
@@ -230,7 +264,8 @@ def _soon(sequence: Sequence) -> int:
 
 def _slot_input(chunk: Chunk) -> SlotInput:
     sequence, begin = chunk.sequence, chunk.sequence.computed
-    return SlotInput(sequence.slot, begin, sequence.tokens[begin : begin + chunk.length], chunk.is_last)
+    tokens = [*sequence.tokens[begin : begin + chunk.length], *chunk.guess]
+    return SlotInput(sequence.slot, begin, tokens, chunk.is_last, 1 + len(chunk.guess))
 
 
 def _step_failed(error: Exception) -> SparkError:

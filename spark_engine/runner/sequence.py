@@ -4,6 +4,7 @@ from time import perf_counter
 
 from spark_engine.protocol.messages import SequenceFinished
 from spark_engine.runner.answer import Answer
+from spark_engine.runner.lookup import Lookup
 from spark_engine.runner.sampler import Sampler
 from spark_engine.types.generation import FinishReason, GenerationRequest
 
@@ -51,6 +52,7 @@ class Sequence:
         self.stop, self.logprobs = request.stop, request.sampling.logprobs
         self.tokens, self.prompt_length, self.limit = prompt, len(prompt), limit
         self.sampler, self.answer = sampler, answer
+        self.lookup = Lookup() if sampler.greedy else None
         self.computed = self.cached = 0
         self.slot = self.arrival = -1
         self.served_at = 0

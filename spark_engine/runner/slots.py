@@ -72,6 +72,7 @@ class Slots:
         if sequence.computed < SHARED_LEAST:
             self.drop(sequence)
         else:
+            self._decoder.truncate(sequence.slot, sequence.computed)  # a wrong guess may stand behind
             self._idle[sequence.slot] = sequence.tokens[: sequence.computed]
 
     def drop(self, sequence: Sequence) -> None:

@@ -9,24 +9,27 @@ from spark_engine.backends.base import LoadStep, Logits, SlotInput
 from spark_engine.backends.echo import SIZE
 from spark_engine.protocol.messages import LoadPlan
 
+Predict = Callable[[Sequence[int]], int]
+
 
 class CheckingDecoder:
     """Keeps its slots' tokens. After the n-th token of a slot it predicts token n, so that an answer tells which
-    positions it came from; with `by_content` the token depends on every token before it.
+    positions it came from; or what `predict` says.
     """
 
     vocab_size = SIZE
     max_context = 200
+    max_logits = 9
     device = "test"
 
-    def __init__(self, slots: int = 3, *, by_content: bool = False) -> None:
+    def __init__(self, slots: int = 3, predict: Predict = lambda tokens: len(tokens) % 200) -> None:
         self.max_slots = slots
         self.tokens: list[list[int]] = [[] for _ in range(slots)]
         self.limit = sys.maxsize
         self.batches: list[list[SlotInput]] = []
         self.fails: Callable[[], bool] = lambda: False
         self.spoils: Callable[[SlotInput], bool] = lambda entry: False
-        self._by_content = by_content
+        self._predict = predict
 
     @property
     def held(self) -> list[int]:
@@ -49,14 +52,16 @@ class CheckingDecoder:
         tokens = self.tokens[entry.slot]
         assert len(tokens) == entry.position, "a token was lost or computed twice"
         assert entry.tokens
-        tokens.extend(entry.tokens)
+        assert entry.last <= min(self.max_logits, len(entry.tokens))
+        rows = []
+        for token in entry.tokens:
+            tokens.append(token)
+            rows.append(np.full(SIZE, -9.0, np.float32))
+            rows[-1][self._predict(tokens)] = np.nan if self.spoils(entry) else 9.0
         assert len(tokens) <= self.max_context
-        logits = np.full(SIZE, -9.0, np.float32)
-        logits[self._next(tokens)] = np.nan if self.spoils(entry) else 9.0
-        return logits if entry.wants_logits else None
-
-    def _next(self, tokens: list[int]) -> int:
-        return after(tokens) if self._by_content else len(tokens) % 200
+        if not entry.wants_logits:
+            return None
+        return rows[-1] if entry.last == 1 else np.array(rows[-entry.last :])
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
         assert not self.tokens[slot_to]
@@ -84,13 +89,18 @@ class CheckingDecoder:
 
 
 def after(tokens: Sequence[int]) -> int:
-    """The token that `by_content` predicts."""
+    """A token that depends on every token before it."""
     return hash(tuple(tokens)) % 200
 
 
-def answer_to(prompt: Sequence[int], length: int) -> list[int]:
-    """The whole answer that `by_content` gives to a prompt."""
+def repeating(tokens: Sequence[int]) -> int:
+    """Mostly the token 20 places before, as of a model that quotes."""
+    return after(tokens) if len(tokens) % 17 == 0 else tokens[-20 % len(tokens)]
+
+
+def answer_to(prompt: Sequence[int], length: int, predict: Predict = after) -> list[int]:
+    """The whole answer to a prompt."""
     tokens = list(prompt)
     for _ in range(length):
-        tokens.append(after(tokens))
+        tokens.append(predict(tokens))
     return tokens[len(prompt) :]

@@ -12,20 +12,22 @@ from spark_engine.backends.echo import EchoVocabulary
 from spark_engine.protocol.messages import SequenceFailed, SequenceFinished
 from spark_engine.runner import queue
 from spark_engine.runner.kv_budget import KvBudget
+from spark_engine.runner.lookup import StepCosts
 from spark_engine.runner.model import Model
 from spark_engine.runner.prompt import PromptEncoder
 from spark_engine.runner.slots import SHARED_LEAST, common
 from spark_engine.types.chat import TokensPrompt
 from spark_engine.types.generation import GenerationRequest, SamplingOptions, StopRules
-from tests.support.checking import CheckingDecoder, answer_to
+from tests.support.checking import CheckingDecoder, Predict, after, answer_to, repeating
 from tests.support.decoders import Bench, Told
 
+GUESSING_PAYS = StepCosts(plain=1.0, step=0.9, token=0.1)
 SYSTEM, OTHER = list(range(60)), list(range(100, 160))
 
 
-def new_bench(slots: int = 3, memory: int = 1_000_000) -> Bench:
+def new_bench(slots: int = 3, memory: int = 1_000_000, predict: Predict = after) -> Bench:
     vocabulary = EchoVocabulary()
-    decoder = CheckingDecoder(slots, by_content=True)
+    decoder = CheckingDecoder(slots, predict)
     model = Model(decoder, vocabulary, PromptEncoder(vocabulary, None), KvBudget(decoder, memory))
     bench = Bench(model)
     bench.scheduler.pace.budget = lambda decoding: 32  # type: ignore[method-assign]
@@ -207,13 +209,20 @@ arrivals = st.lists(
 )
 
 
-@given(arrivals, st.integers(4, 90), st.integers(150, 500), st.integers(1, 4))
+@given(
+    arrivals,
+    st.integers(4, 90),
+    st.integers(150, 500),
+    st.integers(1, 4),
+    st.sampled_from([after, repeating]),
+)
 @settings(max_examples=100)
-def test_sharing_and_scarce_memory_never_change_an_answer(
-    drawn: list[Any], budget: int, memory: int, slots: int
+def test_sharing_guessing_and_scarce_memory_never_change_an_answer(
+    drawn: list[Any], budget: int, memory: int, slots: int, predict: Predict
 ) -> None:
-    bench = new_bench(slots, memory)
+    bench = new_bench(slots, memory, predict)
     bench.scheduler.pace.budget = lambda decoding: budget  # type: ignore[method-assign]
+    bench.scheduler.pace.costs = lambda: GUESSING_PAYS  # type: ignore[method-assign]
     step, prompts = 0, [[*first, *rest] for _, (first, rest), *_ in drawn]
     while step < 60 or not bench.scheduler.is_idle:
         for index, (arrives, _, answer, cancelled, priority, client) in enumerate(drawn):
@@ -227,7 +236,7 @@ def test_sharing_and_scarce_memory_never_change_an_answer(
     for index, (_, _, answer, *_) in enumerate(drawn):
         told = bench.told[f"s{index}"]
         end = ended(told)
-        whole = answer_to(prompts[index], answer)
+        whole = answer_to(prompts[index], answer, predict)
         assert told.tokens == (whole if end.reason == "length" else whole[: len(told.tokens)])
         assert end.completion_tokens >= len(told.tokens)
     while bench.scheduler._slots.evict():
