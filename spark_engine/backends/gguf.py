@@ -11,7 +11,7 @@ from spark_engine.backends.cores import physical_cores
 from spark_engine.backends.gguf_batch import Batch
 from spark_engine.backends.gguf_library import llama, native_log
 from spark_engine.backends.gguf_model import GgufModel, load_weights
-from spark_engine.backends.gguf_streams import BATCH, CONTEXT_BLOCK, ContextSettings, Streams
+from spark_engine.backends.gguf_streams import BATCH, CONTEXT_BLOCK, MOST_LOGITS, ContextSettings, Streams
 from spark_engine.backends.gguf_vocabulary import GgufVocabulary
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import InvalidRequest, SparkError, Unavailable
@@ -24,7 +24,7 @@ class GgufDecoder:
     vocab_size = 0
     max_slots = 0
     max_context = 0
-    max_logits = 1
+    max_logits = MOST_LOGITS
     device = "CPU"
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
@@ -101,21 +101,28 @@ class GgufDecoder:
 
     def _compute(self, batch: Sequence[SlotInput], results: dict[int, Logits]) -> None:
         """Fill runs with the entries in the order of their streams: llama.cpp joins only neighbours."""
-        places: dict[int, int] = {}
+        places: dict[int, range] = {}
         self._batch.clear()
         for entry in sorted(batch, key=lambda entry: self._streams.stream(entry.slot)):
+            if self._is_too_much(entry):
+                self._run(places, results)
             done, total = 0, len(entry.tokens)
             while done < total:
                 part = list(entry.tokens[done : done + self._batch.room])
                 self._batch.add(part, entry.position + done, self._streams.stream(entry.slot))
                 done += len(part)
                 if done == total and entry.wants_logits:
-                    places[entry.slot] = self._batch.want_last()
+                    places[entry.slot] = self._batch.want_last(entry.last)
                 if not self._batch.room:
                     self._run(places, results)
         self._run(places, results)
 
-    def _run(self, places: dict[int, int], results: dict[int, Logits]) -> None:
+    def _is_too_much(self, entry: SlotInput) -> bool:
+        """Whether a run can't hold all an entry wants logits for beside what the batch holds."""
+        apart = entry.last > 1 and len(entry.tokens) > self._batch.room
+        return apart or self._batch.outputs + entry.last > self._streams.outputs
+
+    def _run(self, places: dict[int, range], results: dict[int, Logits]) -> None:
         """Compute what is in the batch, take the logits that were wanted, empty the batch."""
         if not self._batch.count:
             return
@@ -123,11 +130,15 @@ class GgufDecoder:
         context = self._streams.context
         if status := llama.llama_decode(context, self._batch.native()):
             raise RuntimeError(f"llama.cpp could not compute (status {status}) {native_log.errors()[:300]}")
-        for slot, place in places.items():
-            logits = llama.llama_get_logits_ith(context, place)
-            results[slot] = np.ctypeslib.as_array(logits, (self.vocab_size,)).astype(np.float32)
+        for slot, taken in places.items():
+            rows = [self._logits(context, place) for place in taken]
+            results[slot] = rows[0] if len(rows) == 1 else np.stack(rows)
         places.clear()
         self._batch.clear()
+
+    def _logits(self, context: int, place: int) -> Logits:
+        logits = llama.llama_get_logits_ith(context, place)
+        return np.ctypeslib.as_array(logits, (self.vocab_size,)).astype(np.float32)
 
 
 def usable_context(model: GgufModel, wanted: int) -> int:

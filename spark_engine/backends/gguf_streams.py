@@ -17,6 +17,7 @@ BATCH = 512
 # Tokens of one graph: memory for attention scores grows with it, speed on a CPU hardly does.
 MICRO_BATCH = 256
 BLOCK = 512
+MOST_LOGITS = 16  # that one slot may want in a run
 CONTEXT_BLOCK = 256  # llama.cpp rounds a stream's length up to it
 SHRINK_BELOW = 4
 LIVELY_RUNS = 32
@@ -60,6 +61,11 @@ class Streams:
         held = [length for length in lengths if length]
         rows = max(self._fewest_rows, len(held))
         return rows * self._rounded(max(held, default=0)) * self._cell_bytes
+
+    @property
+    def outputs(self) -> int:
+        """How many tokens of one run may want logits."""
+        return self._outputs(self.rows)
 
     def stream(self, slot: int) -> int:
         """The stream of a slot that has one."""
@@ -144,7 +150,7 @@ class Streams:
         """A context, empty. MemoryError when there is no room for it."""
         params = llama.llama_context_default_params()
         params.n_ctx, params.n_seq_max, params.kv_unified = rows * capacity, rows, False
-        params.n_batch, params.n_ubatch, params.n_outputs_max = BATCH, MICRO_BATCH, rows
+        params.n_batch, params.n_ubatch, params.n_outputs_max = BATCH, MICRO_BATCH, self._outputs(rows)
         params.n_threads = params.n_threads_batch = self._settings.threads
         params.flash_attn_type = _FLASH_ATTENTION_OFF
         params.swa_full = True  # every position stays, so that a slot can be cut anywhere
@@ -223,6 +229,9 @@ class Streams:
             exchange(self._place(stream), self._place(home))
             self._stream_of[dweller] = stream
         self._stream_of[slot] = home
+
+    def _outputs(self, rows: int) -> int:
+        return rows + MOST_LOGITS - 1
 
     def _saved_bytes(self, slot: int) -> int:
         return int(llama.llama_state_seq_get_size(self.context, self._stream_of[slot]))

@@ -32,7 +32,7 @@ class TorchDecoder:
     vocab_size = 0
     max_slots = 0
     max_context = 0
-    max_logits = 1
+    max_logits = 16
     device = "CPU"
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
@@ -131,20 +131,26 @@ class TorchDecoder:
 
     def _run(self, pieces: list[SlotInput], results: dict[int, Logits]) -> None:
         """One run of the model, with logits for the last tokens of the pieces that want them."""
-        ends = np.cumsum([len(piece.tokens) for piece in pieces]) - 1
-        wanted = {int(end): piece.slot for piece, end in zip(pieces, ends, strict=True) if piece.wants_logits}
+        ends = np.cumsum([len(piece.tokens) for piece in pieces])
+        asking = [
+            (p, range(end - p.last, end)) for p, end in zip(pieces, ends, strict=True) if p.wants_logits
+        ]
+        wanted = [place for _, places in asking for place in places]
         rows = [Row(self._slots[p.slot], p.position, len(p.tokens)) for p in pieces]
         with torch.inference_mode(), memory_guard(self._folder):
             output = self._model(
                 input_ids=torch.tensor([[token for piece in pieces for token in piece.tokens]]),
                 position_ids=torch.cat([torch.arange(r.position, r.position + r.length) for r in rows])[None],
-                logits_to_keep=torch.tensor(list(wanted), dtype=torch.long),
+                logits_to_keep=torch.tensor(wanted, dtype=torch.long),
                 use_cache=False,
                 step=Step(rows),
             )
         for row in rows:
             row.cache.length = row.position + row.length
-        results.update(zip(wanted.values(), output.logits[0].float().numpy(), strict=True))
+        logits = iter(output.logits[0].float().numpy())
+        for piece, places in asking:
+            taken = [next(logits) for _ in places]
+            results[piece.slot] = taken[0] if piece.last == 1 else np.stack(taken)
 
     def _try_out(self) -> None:
         """Run a few tokens piece by piece, and refuse the model if its own attention gives something else."""
@@ -180,10 +186,14 @@ def _runs(batch: Sequence[SlotInput]) -> Iterator[list[SlotInput]]:
     room = RUN_TOKENS
     for entry in batch:
         begin, length = 0, len(entry.tokens)
+        if entry.last > 1 and length > room:  # one run gives all its logits
+            yield pieces
+            pieces, room = [], RUN_TOKENS
         while begin < length:
             end = min(length, begin + room)
             wants = entry.wants_logits and end == length
-            pieces.append(SlotInput(entry.slot, entry.position + begin, entry.tokens[begin:end], wants))
+            tokens = entry.tokens[begin:end]
+            pieces.append(SlotInput(entry.slot, entry.position + begin, tokens, wants, entry.last))
             room, begin = room - (end - begin), end
             if not room:
                 yield pieces

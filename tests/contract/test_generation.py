@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from spark_engine.protocol.messages import SequenceFinished
+from spark_engine.runner.lookup import StepCosts
 from spark_engine.runner.model import Model
+from spark_engine.runner.pace import Pace
 from spark_engine.types.chat import ChatMessage, ChatPrompt
 from spark_engine.types.generation import GenerationRequest, SamplingOptions, StopRules
 from tests.support.decoders import Bench, Told, load_model, path_of
@@ -97,6 +99,23 @@ def test_taking_over_a_prefix_changes_no_token(model: Model) -> None:
         parted += ties(alone(model, asked), bench.told[f"turn{turn}"])
     print(f"{parted} of 4 sequences part at a tie, 96 tokens compared")
     assert parted <= 1
+
+
+def test_guessed_tokens_change_no_token(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    if model.decoder.max_logits == 1:
+        pytest.skip(f"{model.decoder.device}: gives the logits of one token a step")
+    sampling, stop = SamplingOptions(temperature=0, logprobs=2), StopRules(max_tokens=60, ignore_eos=True)
+    text = "Repeat this: the quick brown fox jumps over the lazy dog and the lazy dog sleeps"
+    asked = GenerationRequest("a", "m", ChatPrompt((ChatMessage("user", text),)), sampling, stop)
+    monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(1.0, 0.9, 0.1))
+    guessing = Bench(model)
+    guessing.run([asked])
+    monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(0.0, 0.0, 0.0))
+    plain = Bench(model)
+    plain.run([asked])
+    assert guessing.scheduler.steps < plain.scheduler.steps
+    parted = ties(plain.told["a"], guessing.told["a"])
+    print(f"{parted} ties, {guessing.scheduler.steps} steps instead of {plain.scheduler.steps}")
 
 
 def test_a_seed_gives_the_same_tokens_in_company(model: Model) -> None:
