@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 
 def held_questions() -> set[str]:
     """The held-out guide questions, which are never trained on."""
-    held = read_toml(HERE / "heldout" / "guide.toml")
-    return {key_of(q) for questions in held.values() for q in questions}
+    files = [read_toml(HERE / "heldout" / name) for name in ("guide.toml", "blind.toml")]
+    return {key_of(q) for held in files for questions in held.values() for q in questions}
 
 
 def batches(

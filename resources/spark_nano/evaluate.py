@@ -25,13 +25,20 @@ def _lines(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (HERE / "heldout" / name).read_text(encoding="utf-8").splitlines()]
 
 
+def _questions(name: str, file: str) -> Iterator[Case]:
+    """The questions of a held-out file with the facts that answer them."""
+    guide = Guide(set())
+    for fact, questions in read_toml(HERE / "heldout" / file).items():
+        beyond = fact == "beyond"
+        for question in questions:
+            wanted = guide.beyond if beyond else guide.facts[fact]
+            yield f"{name} beyond" if beyond else name, prompt_text([("user", question)]), wanted
+
+
 def cases() -> Iterator[Case]:
     """Every held-out prompt with what its answer is checked against."""
-    guide = Guide(set())
-    for fact, questions in read_toml(HERE / "heldout" / "guide.toml").items():
-        wanted = guide.beyond if fact == "beyond" else guide.facts[fact]
-        for question in questions:
-            yield "beyond" if fact == "beyond" else "guide", prompt_text([("user", question)]), wanted
+    yield from _questions("guide", "guide.toml")
+    yield from _questions("blind", "blind.toml")
     for row in _lines("skills.jsonl"):
         yield f"skill {row['kind']}", prompt_text([("user", row["ask"])]), row["answer"]
     for row in _lines("tools.jsonl"):
@@ -60,7 +67,7 @@ def calls_in(said: str) -> Any:
 
 def is_right(category: str, said: str, wanted: Any) -> bool:
     """Guide: the facts; tools: the calls; JSON: the object; everything else: the very text."""
-    if category in ("guide", "beyond"):
+    if category.startswith(("guide", "blind")):
         return has_facts(said, wanted)
     if category == "tool call":
         return bool(calls_in(said) == wanted)
@@ -83,9 +90,12 @@ def score(name: str, root: Path, wrong: bool, every: int = 1) -> dict[str, Any]:
     for category, prompt, wanted in islice(cases(), 0, None, every):
         said, used = answer(decoder, tokenizer, prompt, MOST)
         right = is_right(category, said, wanted)
-        for group in {category, category.split(" ")[0] if category != "tool call" else category}:
+        for group in {category, "skill" if category.startswith("skill") else category}:
             counts[group][0] += right
             counts[group][1] += 1
+        if category == "tool call":
+            counts["tool call parses"][0] += calls_in(said) is not None
+            counts["tool call parses"][1] += 1
         endless += used >= MOST
         tokens += used
         if wrong and not right:
@@ -109,7 +119,7 @@ def main() -> None:
     args = parser.parse_args()
     result = score(args.format, args.root, args.wrong, args.every)
     for category, row in result["scores"].items():
-        print(f"{category:14} {row['right']:4} of {row['asked']:4}  {row['percent']:5} %")
+        print(f"{category:16} {row['right']:4} of {row['asked']:4}  {row['percent']:5} %")
     print(f"endless {result['endless']}, {result['answer_tokens_per_second']} tokens/s in all")
 
 

@@ -1,4 +1,4 @@
-"""Writes the model as one GGUF file (q8_0) with tokenizer, chat template and rope factors inside."""
+"""Writes the model as one GGUF file (q8_0 or float32) with tokenizer, chat template and rope factors inside."""
 
 import json
 import math
@@ -64,16 +64,23 @@ def _tokenizer(writer: gguf.GGUFWriter, folder: Path) -> None:
     writer.add_chat_template((folder / "chat_template.jinja").read_text(encoding="utf-8"))
 
 
-def write_gguf(folder: Path, target: Path) -> None:
-    """The SafeTensors folder as a q8_0 GGUF file."""
+FILE_TYPES = {
+    gguf.GGMLQuantizationType.Q8_0: gguf.LlamaFileType.MOSTLY_Q8_0,
+    gguf.GGMLQuantizationType.F32: gguf.LlamaFileType.ALL_F32,
+}
+
+
+def write_gguf(
+    folder: Path, target: Path, kind: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.Q8_0
+) -> None:
+    """The SafeTensors folder as a GGUF file, its matrices in `kind`."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     writer = gguf.GGUFWriter(str(target), "phi3")
     writer.add_name("spark-nano")
     writer.add_license("mit")
     _shape(writer, config)
     _tokenizer(writer, folder)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
-    kind = gguf.GGMLQuantizationType.Q8_0
+    writer.add_file_type(FILE_TYPES[kind])
     for name, value in load_file(folder / "model.safetensors").items():
         weight = value.astype(np.float32)
         if weight.ndim == 1:

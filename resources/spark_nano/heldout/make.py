@@ -12,7 +12,7 @@ sys.path.insert(0, str(HERE.parent))
 from corpus.skills import skill  # noqa: E402
 from corpus.tools import tool_example  # noqa: E402
 
-SEED = 7
+SEED = 2026
 
 
 def skills() -> list[dict[str, Any]]:
