@@ -22,6 +22,6 @@ fmt:
     {{python}} -m ruff check --fix .
     {{python}} -m ruff format .
 
-# What pipe and HTTP add to decoding; it judges nothing.
-bench folder="resources/spark_nano/onnx-int4" *arguments="":
-    {{python}} -m tests.bench.http_overhead {{folder}} {{arguments}}
+# How fast models run here, beside other engines; `just bench --help` has the options.
+bench *arguments:
+    {{python}} -m spark_engine bench {{arguments}}

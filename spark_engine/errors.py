@@ -3,7 +3,8 @@
 SparkError                     code, title, message, remedy, http status
 ├── InvalidRequest      400    a field is wrong; `param` is its path
 │   ├── ContextExceeded 400    the prompt does not fit, with the exact counts
-│   └── ContextTooLarge 400    the model cannot be loaded with so large a context
+│   ├── ContextTooLarge 400    the model cannot be loaded with so large a context
+│   └── CannotEmbed     400    the model gives no vectors
 ├── NotAllowed          403    foreign Host or Origin, or a control call without the owner's token
 ├── NotFound            404    unknown model, request or component
 ├── Conflict            409    not possible in the present state
@@ -72,6 +73,19 @@ class DeadlineExceeded(SparkError):
             "The answer came too late",
             f"It was not finished within the {seconds or 0:g} s that the request allows.",
             "Allow more time, ask for fewer tokens, or try again when less is running.",
+        )
+
+
+class CannotEmbed(InvalidRequest):
+    """Embeddings were asked of a loaded model that cannot give them."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "model_cannot_embed",
+            "This model cannot embed",
+            f"It gives no vectors here: {why}.",
+            "Choose another variant of the model, or a model made for embeddings.",
+            param="model",
         )
 
 

@@ -34,6 +34,11 @@ class BaseDir(Struct, frozen=True):
         return self.root / "state"
 
     @property
+    def cache(self) -> Path:
+        """What can be made again at any time; made when it is needed."""
+        return self.root / "cache"
+
+    @property
     def run(self) -> Path:
         """What exists only while an engine runs: lock, endpoint file, socket."""
         return self.root / "run"

@@ -23,7 +23,7 @@ _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "NO_COLOR": "1",
 }
-_COMPONENT_LIBRARY = {"gguf": "llama-cpp-python", "torch": "torch"}
+_COMPONENT_LIBRARY = {"gguf": "llama-cpp-python", "torch": "torch", "genai": "onnxruntime-genai"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from spark_engine.engine.interface import GenerationStream
 from spark_engine.errors import SparkError, Unavailable
+from spark_engine.types.chat import ToolCall, ToolCallPiece, whole_calls
 from spark_engine.types.generation import Delta, Failed, Finished, TokenLogprob
 
 
@@ -13,20 +14,23 @@ class Answer(Struct, frozen=True):
     text: str
     logprobs: tuple[TokenLogprob, ...]
     end: Finished
+    calls: tuple[ToolCall, ...] = ()
 
 
 async def collect(stream: GenerationStream) -> Answer:
     """Everything a stream gives, and close it; `SparkError` when the generation fails."""
     texts: list[str] = []
     logprobs: list[TokenLogprob] = []
+    pieces: list[ToolCallPiece] = []
     try:
         async for event in stream:
             match event:
-                case Delta(text, _, more):
+                case Delta(text, _, more, calls):
                     texts.append(text)
                     logprobs += more
+                    pieces += calls
                 case Finished():
-                    return Answer("".join(texts), tuple(logprobs), event)
+                    return Answer("".join(texts), tuple(logprobs), event, whole_calls(pieces))
                 case Failed():
                     raise failure(event)
     finally:

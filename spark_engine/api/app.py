@@ -14,14 +14,15 @@ from spark_engine.api.disconnect import ClientGone, on_client_gone
 from spark_engine.api.docs import docs_page
 from spark_engine.api.errors import UnexpectedErrors, on_http_error, on_invalid, on_spark_error
 from spark_engine.api.guard import Guard, Limits, loopback_hosts
+from spark_engine.api.openai import embeddings, embeddings_replies
 from spark_engine.api.openai import replies as openai_replies
 from spark_engine.api.openai import routes as openai
 from spark_engine.api.openapi import DocumentedApi
 from spark_engine.config.load import Config
 from spark_engine.errors import SparkError
 
-DIALECTS: tuple[APIRouter, ...] = (openai.router, control.router, probes.router)
-STRUCTS = (*openai_replies.STRUCTS, *control_replies.STRUCTS)
+DIALECTS: tuple[APIRouter, ...] = (openai.router, embeddings.router, control.router, probes.router)
+STRUCTS = (*openai_replies.STRUCTS, *embeddings_replies.STRUCTS, *control_replies.STRUCTS)
 # The framework's own observability hooks stay off, whatever the environment says.
 _SILENT = {
     "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,

@@ -8,8 +8,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from spark_engine.protocol.messages import LoadPlan
+from spark_engine.types.models import Pooling
 
 Logits = NDArray[np.float32]
+Hidden = NDArray[np.float32]
 
 
 class LoadStep(Struct, frozen=True):
@@ -33,10 +35,23 @@ class SlotInput(Struct, frozen=True):
     last: int = 1
 
 
+class Reading(Protocol):
+    """One text on its way through a model for its hidden states, apart from all slots and what runs in them."""
+
+    def add(self, tokens: Sequence[int]) -> Hidden:
+        """Read on: the final hidden states (after the last norm) of these tokens, float32 [tokens, hidden]."""
+        ...
+
+    def close(self) -> None:
+        """Give its memory back. May be called any number of times."""
+        ...
+
+
 class Decoder(Protocol):
     """A loaded model. Not thread-safe; the runner's main thread is its only caller.
 
-    `max_logits`: the largest `last` it takes, of entries with no more tokens than that.
+    `max_logits`: the largest `last` it takes, of entries with no more tokens than that. `pooling`: how the model's
+    files say its embeddings are made; None when they don't.
     """
 
     vocab_size: int
@@ -44,6 +59,7 @@ class Decoder(Protocol):
     max_context: int
     max_logits: int
     device: str
+    pooling: Pooling | None
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Load the model, yielding progress. Raises SparkError when it cannot run here."""
@@ -55,6 +71,11 @@ class Decoder(Protocol):
 
         An entry's result never depends on what else is in the batch. The arrays are valid until the next call.
         """
+        ...
+
+    def read(self, length: int) -> Reading:
+        """Begin to read a text of `length` tokens, at most `max_context`. CannotEmbed when its hidden states are out of
+        reach."""
         ...
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:

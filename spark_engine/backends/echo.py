@@ -10,10 +10,11 @@ from urllib.parse import parse_qs
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.base import Decoder, Hidden, LoadStep, Logits, SlotInput
 from spark_engine.backends.vocabulary import SpecialToken, Vocabulary
 from spark_engine.errors import InvalidRequest
 from spark_engine.protocol.messages import LoadPlan
+from spark_engine.types.models import Pooling
 
 _MARKS = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool_response|>")
 _SPECIAL = {text: SpecialToken(256 + index, text) for index, text in enumerate(_MARKS)}
@@ -45,6 +46,24 @@ class EchoVocabulary:
     def piece(self, token: int) -> bytes:
         """The byte itself."""
         return bytes((token,)) if token < 256 else b""
+
+
+class EchoReading:
+    """A text being read: a token's hidden state says which token it is, so that a text's embedding counts them."""
+
+    def __init__(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+
+    def add(self, tokens: Sequence[int]) -> Hidden:
+        """A one at the token's place, zeros at all others [tokens, SIZE]."""
+        if self._delay_s:
+            time.sleep(self._delay_s)
+        places = np.asarray(tokens, np.int64)[:, None] % SIZE
+        hidden: Hidden = (np.arange(SIZE) == places).astype(np.float32)
+        return hidden
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 class EchoOptions:
@@ -111,6 +130,7 @@ class EchoDecoder:
     max_context = 0
     max_logits = 1
     device = "echo"
+    pooling: Pooling | None = None
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Nothing to read; waits as long as the options say."""
@@ -143,6 +163,10 @@ class EchoDecoder:
         row[self._certain[slot]], row[token] = 0.0, CERTAIN
         self._certain[slot] = token
         return row
+
+    def read(self, length: int) -> "EchoReading":
+        """Begin to read a text."""
+        return EchoReading(self._options.delay_s)
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
         """Take over the beginning of another slot."""

@@ -21,7 +21,7 @@ class FolderVocabulary:
     suffix: tuple[int, ...] = ()
 
     def __init__(self, folder: Path) -> None:
-        self._tokenizer = _read_tokenizer(folder / "tokenizer.json")
+        self._tokenizer = read_tokenizer(folder / "tokenizer.json")
         self._tokenizer.encode_special_tokens = True
         self.size = self._tokenizer.get_vocab_size(with_added_tokens=True)
         added = self._tokenizer.get_added_tokens_decoder()
@@ -73,7 +73,8 @@ class FolderVocabulary:
         return list(text) if len(text) > 1 else []
 
 
-def _read_tokenizer(file: Path) -> Tokenizer:
+def read_tokenizer(file: Path) -> Tokenizer:
+    """The tokenizer of a `tokenizer.json`; Unavailable when it cannot be read."""
     try:
         return Tokenizer.from_file(str(file))
     except Exception as error:

@@ -11,11 +11,15 @@ from spark_engine.backends.cores import physical_cores
 from spark_engine.backends.gguf_batch import Batch
 from spark_engine.backends.gguf_library import llama, native_log
 from spark_engine.backends.gguf_model import GgufModel, load_weights
-from spark_engine.backends.gguf_streams import BATCH, CONTEXT_BLOCK, MOST_LOGITS, ContextSettings, Streams
+from spark_engine.backends.gguf_reading import GgufReading
+from spark_engine.backends.gguf_sides import Sides, context_and_switch
+from spark_engine.backends.gguf_streams import BATCH, MOST_LOGITS, ContextSettings
 from spark_engine.backends.gguf_vocabulary import GgufVocabulary
+from spark_engine.backends.rope_switch import by_side, forward_across
 from spark_engine.backends.vocabulary import Vocabulary
-from spark_engine.errors import InvalidRequest, SparkError, Unavailable
+from spark_engine.errors import SparkError, Unavailable
 from spark_engine.protocol.messages import LoadPlan
+from spark_engine.types.models import Pooling
 
 
 class GgufDecoder:
@@ -26,21 +30,27 @@ class GgufDecoder:
     max_context = 0
     max_logits = MOST_LOGITS
     device = "CPU"
+    pooling: Pooling | None = None
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Load the weights, make a small cache, run two tokens."""
         if plan.device.lower() != "cpu":
             raise _no_device(plan.device)
         self._model = yield from _loaded(Path(plan.path))
-        self.vocab_size = self._model.vocab_size
+        self.vocab_size, self.pooling = self._model.vocab_size, self._model.pooling
         self.max_slots = min(plan.slots, int(llama.llama_max_parallel_sequences()))
-        self.max_context = usable_context(self._model, plan.context)
+        self.max_context, switch = context_and_switch(self._model, plan.context)
         yield LoadStep(0.95, "warming up")
-        threads = plan.threads or physical_cores()
         self._batch = Batch(BATCH)
-        self._streams = Streams(self._model, ContextSettings(self.max_slots, self.max_context, threads))
+        settings = ContextSettings(
+            self.max_slots,
+            self.max_context,
+            plan.threads or physical_cores(),
+            is_float32=self._model.is_float32,
+        )
+        self._sides = Sides(self._model, settings, switch)
         self.forward([SlotInput(0, 0, [0, 0], True)])
-        self._streams.measure(0)
+        self._sides.measure(0)
         self.free(0)
         yield LoadStep(1.0, "ready")
 
@@ -48,62 +58,78 @@ class GgufDecoder:
         """All entries in one run, or in as few as hold them."""
         for entry in batch:
             self._check(entry)
-        ends = {entry.slot: entry.position + len(entry.tokens) for entry in batch}
+        return forward_across(self._sides.switch, batch, self._forward)
+
+    def read(self, length: int) -> GgufReading:
+        """Begin to read a text, in a context of its own."""
         with _enough_memory():
-            self._streams.reserve(ends)
-        results: dict[int, Logits] = {}
-        try:
-            self._compute(batch, results)
-        except BaseException:
-            for entry in batch:  # some tokens may have been taken in before it failed
-                self._streams.set_length(entry.slot, entry.position)
-            raise
-        for slot, end in ends.items():
-            self._streams.set_length(slot, end)
-        return [results[entry.slot] if entry.wants_logits else None for entry in batch]
+            return GgufReading(self._model, self._sides.settings_for(length), length)
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
         """Copy the first `length` positions from one slot's stream to another's."""
         with _enough_memory():
-            self._streams.copy(slot_from, slot_to, length)
+            self._sides.copy(slot_from, slot_to, length)
 
     def truncate(self, slot: int, length: int) -> None:
         """Forget a slot's positions from `length` on."""
-        self._streams.truncate(slot, length)
+        self._sides.truncate(slot, length)
 
     def free(self, slot: int) -> None:
         """Give the slot's stream back."""
-        self._streams.free(slot)
+        self._sides.free(slot)
 
     def kv_bytes(self) -> int:
         """Bytes of the cache's buffers."""
-        return self._streams.nbytes
+        return self._sides.nbytes
 
     def kv_bytes_for(self, lengths: Sequence[int]) -> int:
         """All streams are as long as the longest."""
-        return self._streams.nbytes_for(lengths)
+        return self._sides.nbytes_for(lengths)
 
     def limit_kv(self, limit: int) -> None:
         """Bound the streams."""
-        self._streams.limit = limit
+        self._sides.limit(limit)
 
     def close(self) -> None:
         """Free context and model."""
-        self._streams.close()
+        self._sides.close()
         self._model.close()
 
     def _check(self, entry: SlotInput) -> None:
-        held, end = self._streams.length(entry.slot), entry.position + len(entry.tokens)
+        held, end = self._sides[entry.slot].length(entry.slot), entry.position + len(entry.tokens)
         if entry.position != held or not held < end <= self.max_context:
             raise ValueError(
                 f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
             )
 
-    def _compute(self, batch: Sequence[SlotInput], results: dict[int, Logits]) -> None:
+    def _forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
+        results: dict[int, Logits] = {}
+        work: list[SlotInput] = []
+        try:
+            with _enough_memory():
+                work.extend(self._sides.enter(entry) for entry in batch)
+            for group in by_side(self._sides.switch, work):
+                self._step(group, results)
+        except BaseException:
+            for entry in work:  # some tokens may have been taken in before it failed
+                self._sides.undo(entry)
+            raise
+        return [results[entry.slot] if entry.wants_logits else None for entry in batch]
+
+    def _step(self, group: list[SlotInput], results: dict[int, Logits]) -> None:
+        """Compute entries of one side."""
+        with _enough_memory():
+            self._sides.reserve(group)
+        self._streams = self._sides[group[0].slot]
+        self._compute(group, results)
+        for entry in group:
+            self._streams.set_length(entry.slot, entry.position + len(entry.tokens))
+
+    def _compute(self, group: list[SlotInput], results: dict[int, Logits]) -> None:
         """Fill runs with the entries in the order of their streams: llama.cpp joins only neighbours."""
         places: dict[int, range] = {}
         self._batch.clear()
-        for entry in sorted(batch, key=lambda entry: self._streams.stream(entry.slot)):
+        for entry in sorted(group, key=lambda entry: self._streams.stream(entry.slot)):
             if self._is_too_much(entry):
                 self._run(places, results)
             done, total = 0, len(entry.tokens)
@@ -141,21 +167,6 @@ class GgufDecoder:
         return np.ctypeslib.as_array(logits, (self.vocab_size,)).astype(np.float32)
 
 
-def usable_context(model: GgufModel, wanted: int) -> int:
-    """The context to run with: `wanted`, or all the model has. InvalidRequest when it would not be exact.
-
-    A long-rope model has one set of rotary factors for its original context and another beyond; llama.cpp takes
-    either for all positions, by the room that a stream has.
-    """
-    longest = model.number("context_length") or wanted
-    original = model.number("rope.scaling.original_context_length") or longest
-    switches = model.metadata(f"{model.architecture}.rope.scaling.type") in ("", "longrope")
-    exact = original // CONTEXT_BLOCK * CONTEXT_BLOCK
-    if switches and original < longest and wanted > exact:
-        raise _too_large(exact, wanted)
-    return min(wanted, longest)
-
-
 def _loaded(file: Path) -> Generator[LoadStep, None, GgufModel]:
     """Load the weights; nine tenths of the progress."""
     loading = load_weights(file)
@@ -165,16 +176,6 @@ def _loaded(file: Path) -> Generator[LoadStep, None, GgufModel]:
         except StopIteration as end:
             model: GgufModel = end.value
             return model
-
-
-def _too_large(exact: int, wanted: int) -> InvalidRequest:
-    return InvalidRequest(
-        "context_too_large",
-        "The context is too large",
-        f"This model can be run with up to {exact} tokens of context for now; {wanted} were asked for.",
-        f"Set models.context to {exact} or less.",
-        param="context",
-    )
 
 
 def _no_device(device: str) -> Unavailable:

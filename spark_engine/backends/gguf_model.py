@@ -10,8 +10,15 @@ from typing import Any
 from spark_engine.backends.gguf_header import check_header
 from spark_engine.backends.gguf_library import llama, native_log
 from spark_engine.errors import SparkError, Unavailable
+from spark_engine.types.models import Pooling
 
 _NONE_OFFLOADED = 0
+_POOLINGS: dict[int, Pooling] = {
+    llama.LLAMA_POOLING_TYPE_MEAN: "mean",
+    llama.LLAMA_POOLING_TYPE_CLS: "cls",
+    llama.LLAMA_POOLING_TYPE_LAST: "last",
+}
+_ALL_FLOAT32 = "0"  # GGUF's number for the file type
 _NO_MEMORY = ("alloc", "out of memory")
 
 
@@ -31,6 +38,16 @@ class GgufModel:
     def architecture(self) -> str:
         """GGUF's name of the kind of model, as `phi3`."""
         return self.metadata("general.architecture")
+
+    @property
+    def is_float32(self) -> bool:
+        """Whether all weights are unrounded: then the cache is not to round either."""
+        return self.metadata("general.file_type") == _ALL_FLOAT32
+
+    @property
+    def pooling(self) -> Pooling | None:
+        """How the file says that embeddings are made; None when it does not."""
+        return _POOLINGS.get(self.number("pooling_type"))
 
     def metadata(self, key: str) -> str:
         """A value of the file's metadata as text; empty when it has none."""

@@ -26,11 +26,33 @@ _FLASH_ATTENTION_OFF = 0  # its kernels for one row and for many round different
 
 
 class ContextSettings(Struct, frozen=True):
-    """What stays the same however the cache grows: most `slots`, `context` tokens of each, and `threads`."""
+    """What stays the same however the cache grows: most `slots`, `context` tokens of each, and `threads`.
+
+    `least`: positions that a stream has at any rate. `is_float32`: whether keys and values keep all their bits.
+    """
 
     slots: int
     context: int
     threads: int
+    least: int = 1
+    is_float32: bool = False
+
+    def rounded(self, positions: int) -> int:
+        """The room of a stream that needs so many positions: some more, at most the whole context."""
+        roomy = rounded_up(max(positions, self.least), BLOCK)
+        return min(rounded_up(self.context, CONTEXT_BLOCK), roomy)
+
+
+class Cells(Struct, frozen=True):
+    """How much memory streams take: bytes of one position in all layers, and how many streams there are at least."""
+
+    bytes: int = 0
+    fewest: int = 1
+
+    def nbytes_for(self, lengths: Sequence[int], settings: ContextSettings) -> int:
+        """Bytes of the smallest streams that hold slots of these lengths."""
+        held = [length for length in lengths if length]
+        return max(self.fewest, len(held)) * settings.rounded(max(held, default=0)) * self.bytes
 
 
 class Streams:
@@ -39,14 +61,14 @@ class Streams:
     `limit` is how many bytes they may have; only what is in use itself may take more.
     """
 
-    def __init__(self, model: GgufModel, settings: ContextSettings) -> None:
-        self._model, self._settings = model, settings
+    def __init__(self, model: GgufModel, settings: ContextSettings, cells: Cells | None = None) -> None:
+        """`cells` when they were measured already, with other streams of the model."""
+        self._model, self.settings = model, settings
         self._stream_of: dict[int, int] = {}
         self._lengths: dict[int, int] = {}
-        self.rows, self.capacity = 1, self._rounded(1)
+        self.cells = cells or Cells()
+        self.rows, self.capacity = self.cells.fewest, settings.rounded(1)
         self.context = self._new(self.rows, self.capacity)
-        self._cell_bytes = 0
-        self._fewest_rows = 1
         self.limit = sys.maxsize
         self._runs = 0
         self._last_run: dict[int, int] = {}
@@ -54,18 +76,25 @@ class Streams:
     @property
     def nbytes(self) -> int:
         """Bytes of the cache's buffers."""
-        return self.rows * self.capacity * self._cell_bytes
+        return self.rows * self.capacity * self.cells.bytes
 
-    def nbytes_for(self, lengths: Sequence[int]) -> int:
-        """Bytes of the smallest streams that hold slots of these lengths."""
-        held = [length for length in lengths if length]
-        rows = max(self._fewest_rows, len(held))
-        return rows * self._rounded(max(held, default=0)) * self._cell_bytes
+    @property
+    def is_empty(self) -> bool:
+        """Whether no slot has a stream."""
+        return not self._stream_of
 
     @property
     def outputs(self) -> int:
         """How many tokens of one run may want logits."""
         return self._outputs(self.rows)
+
+    def holds(self, slot: int) -> bool:
+        """Whether a slot has a stream here."""
+        return slot in self._stream_of
+
+    def nbytes_with(self, needs: dict[int, int]) -> int:
+        """Bytes of the smallest streams for what is held and for slots of the lengths needed."""
+        return self.cells.nbytes_for([*(self._lengths | needs).values()], self.settings)
 
     def stream(self, slot: int) -> int:
         """The stream of a slot that has one."""
@@ -127,15 +156,22 @@ class Streams:
 
         Caches of several parts (sliding windows) cannot change their number of streams: they get all at once.
         """
+        fewest = 1
         try:
-            self._resize(min(2, self._settings.slots), self.capacity)
+            self._resize(min(2, self.settings.slots), self.capacity)
         except MemoryError:
-            self._fewest_rows = self._settings.slots
+            fewest = self.settings.slots
         both = self._saved_bytes(slot)
         self.set_length(slot, 1)
-        self._cell_bytes = both - self._saved_bytes(slot) - _SAVED_BESIDES
+        self.cells = Cells(both - self._saved_bytes(slot) - _SAVED_BESIDES, fewest)
         self.set_length(slot, 0)
-        self._resize(self._fewest_rows, self.capacity)
+        self._resize(fewest, self.capacity)
+
+    def shrink_to(self, limit: int) -> None:
+        """Have at most so many bytes from now on, if what is in use allows that."""
+        self.limit = limit
+        if self.nbytes > limit:
+            self._shrink()
 
     def close(self) -> None:
         """Free the context."""
@@ -151,8 +187,10 @@ class Streams:
         params = llama.llama_context_default_params()
         params.n_ctx, params.n_seq_max, params.kv_unified = rows * capacity, rows, False
         params.n_batch, params.n_ubatch, params.n_outputs_max = BATCH, MICRO_BATCH, self._outputs(rows)
-        params.n_threads = params.n_threads_batch = self._settings.threads
+        params.n_threads = params.n_threads_batch = self.settings.threads
         params.flash_attn_type = _FLASH_ATTENTION_OFF
+        if self.settings.is_float32:
+            params.type_k = params.type_v = llama.GGML_TYPE_F32
         params.swa_full = True  # every position stays, so that a slot can be cut anywhere
         params.offload_kqv = params.op_offload = False
         native_log.forget()
@@ -177,21 +215,22 @@ class Streams:
 
     def _grow(self, rows: int, positions: int) -> None:
         """At least `rows` streams of `positions`: twice what there was if the limit allows, else what is needed."""
-        roomy_rows = self.rows if rows <= self.rows else min(self._settings.slots, max(rows, 2 * self.rows))
+        roomy_rows = self.rows if rows <= self.rows else min(self.settings.slots, max(rows, 2 * self.rows))
         roomy = (
-            self.capacity if positions <= self.capacity else self._rounded(max(positions, 2 * self.capacity))
+            self.capacity
+            if positions <= self.capacity
+            else self.settings.rounded(max(positions, 2 * self.capacity))
         )
-        if roomy_rows * roomy * self._cell_bytes > self.limit:
-            roomy_rows, roomy = (
-                max(self._fewest_rows, rows),
-                self._rounded(max(positions, *self._lengths.values(), 0)),
-            )
+        if roomy_rows * roomy * self.cells.bytes > self.limit:
+            roomy_rows = max(self.cells.fewest, rows)
+            roomy = self.settings.rounded(max(positions, *self._lengths.values(), 0))
         self._resize(roomy_rows, roomy)
 
     def _shrink(self) -> None:
         over = self.nbytes > self.limit
-        rows = max(self._fewest_rows, len(self._stream_of))
-        room = min(self.capacity, self._rounded((1 if over else 2) * max(self._lengths.values(), default=0)))
+        rows = max(self.cells.fewest, len(self._stream_of))
+        longest = (1 if over else 2) * max(self._lengths.values(), default=0)
+        room = min(self.capacity, self.settings.rounded(longest))
         if self.rows * self.capacity >= (1 if over else SHRINK_BELOW) * rows * room:
             self._resize(rows, room)
 
@@ -242,10 +281,6 @@ class Streams:
     def _lowest_free(self) -> int:
         taken = set(self._stream_of.values())
         return next(stream for stream in range(len(taken) + 1) if stream not in taken)
-
-    def _rounded(self, positions: int) -> int:
-        """Room for so many positions and some more, at most the whole context."""
-        return min(rounded_up(self._settings.context, CONTEXT_BLOCK), rounded_up(positions, BLOCK))
 
 
 def rounded_up(positions: int, block: int) -> int:

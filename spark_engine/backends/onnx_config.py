@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from spark_engine.errors import InvalidRequest, Unavailable
+from spark_engine.errors import Unavailable
 
 PHI_ORIGINAL_CONTEXT = 4096
 _SWITCHING = ("longrope", "su")
@@ -68,18 +68,10 @@ def _config(folder: Path, model: Any) -> OnnxConfig:
     )
 
 
-def usable_context(config: OnnxConfig, wanted: int) -> int:
-    """The context to run with: `wanted`, or all the model has. InvalidRequest when it would not be exact."""
-    if wanted > config.exact_context and config.longest_context > config.exact_context:
-        raise InvalidRequest(
-            "context_too_large",
-            "The context is too large",
-            f"This model can be run with up to {config.exact_context} tokens of context for now; "
-            f"{wanted} were asked for.",
-            f"Set models.context to {config.exact_context} or less.",
-            param="context",
-        )
-    return min(wanted, config.longest_context)
+def context_and_switch(config: OnnxConfig, wanted: int) -> tuple[int, int | None]:
+    """The context to run with, `wanted` or all the model has, and where in it rotary factors switch (None: nowhere)."""
+    context = min(wanted, config.longest_context)
+    return context, config.exact_context if config.exact_context < context else None
 
 
 def _exact_context(folder: Path, model: dict[str, Any]) -> int:

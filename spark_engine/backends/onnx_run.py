@@ -29,13 +29,14 @@ class BoundWindow:
             self._bind_input(past, rows)
             self._bind_output(present, rows)
 
-    def run(self, inputs: dict[str, NDArray[Any]], output: str, values: NDArray[Any]) -> None:
-        """Compute; the results are written into `values`. Arrays seen in the last run are not bound again."""
+    def run(self, inputs: dict[str, NDArray[Any]], outputs: dict[str, NDArray[Any]]) -> None:
+        """Compute; the results are written into `outputs`. Arrays seen in the last run are not bound again."""
         for name, array in inputs.items():
             if self._bound.get(name) is not array:
                 self._bind_input(name, array)
-        if self._bound.get(output) is not values:
-            self._bind_output(output, values)
+        for name, array in outputs.items():
+            if self._bound.get(name) is not array:
+                self._bind_output(name, array)
         self._session.run_with_iobinding(self._binding)
 
     def _bind_input(self, name: str, array: NDArray[Any]) -> None:

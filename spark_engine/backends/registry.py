@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from spark_engine.backends.base import Decoder
+from spark_engine.backends.encoder import Encoder, TextEncoding
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import Unavailable
 from spark_engine.protocol.messages import LoadPlan
@@ -16,6 +17,13 @@ class Backend(NamedTuple):
 
     decoder: Callable[[], Decoder]
     vocabulary: Callable[[LoadPlan], Vocabulary]
+
+
+class EncoderBackend(NamedTuple):
+    """What the module of models that embed or score offers: a new encoder, and how a model's texts become tokens."""
+
+    encoder: Callable[[], Encoder]
+    encoding: Callable[[LoadPlan], TextEncoding]
 
 
 class _Entry(NamedTuple):
@@ -33,15 +41,39 @@ _MODULES: dict[ModelFormat, _Entry] = {
     "echo": _Entry("spark_engine.backends.echo", ""),
 }
 
+_ENCODERS: dict[ModelFormat, _Entry] = {
+    "onnx": _Entry("spark_engine.backends.encoder_onnx", "onnx"),
+    "safetensors": _Entry("spark_engine.backends.encoder_torch", "torch"),
+    "pytorch": _Entry("spark_engine.backends.encoder_torch", "torch"),
+}
 
-def find(model_format: ModelFormat) -> Backend:
-    """The backend of a format; Unavailable when its library is not installed."""
-    entry = _MODULES[model_format]
+# ONNX models on these devices run under onnxruntime-genai, and on any device written as `genai:cpu`.
+_GENAI = _Entry("spark_engine.backends.genai", "genai")
+_GENAI_DEVICES = frozenset(("openvino", "qnn", "webgpu"))
+
+
+def find(model_format: ModelFormat, device: str = "cpu") -> Backend:
+    """The backend of a format on a device; Unavailable when its library is not installed."""
+    module = _import(model_format, _entry(model_format, device.lower()))
+    return Backend(module.create_decoder, module.read_vocabulary)
+
+
+def find_encoder(model_format: ModelFormat) -> EncoderBackend:
+    """What runs a format's models that embed or score; Unavailable when its library is not installed."""
+    module = _import(model_format, _ENCODERS[model_format])
+    return EncoderBackend(module.create_encoder, module.read_encoding)
+
+
+def _import(model_format: ModelFormat, entry: _Entry) -> Any:
     try:
-        module = import_module(entry.module)
+        return import_module(entry.module)
     except ImportError as error:
         raise _missing(model_format, entry.component, error) from error
-    return Backend(module.create_decoder, module.read_vocabulary)
+
+
+def _entry(model_format: ModelFormat, device: str) -> _Entry:
+    by_genai = device.startswith("genai:") or device in _GENAI_DEVICES
+    return _GENAI if model_format == "onnx" and by_genai else _MODULES[model_format]
 
 
 def _missing(model_format: str, component: str, error: ImportError) -> Unavailable:

@@ -22,6 +22,7 @@ BUNDLED = {
     "onnx": "spark_nano/onnx-int4",
     "gguf": "spark_nano/gguf-q8_0/spark-nano-q8_0.gguf",
     "torch": "spark_nano/safetensors",
+    "genai": "spark_nano/onnx-int4",
 }
 PROMPT = "<|user|>who are you<|end|><|assistant|>"
 # Learnt by heart: a model that computes rightly finds nearly every token of it likely, a wrong one hardly any.

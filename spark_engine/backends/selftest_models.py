@@ -1,7 +1,9 @@
 """The bundled model opened with each backend library in the plainest way, for the self-test."""
 
 import json
+import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,4 +156,46 @@ class TorchTrial:
         return np.asarray(out.logits[0, -1].numpy(), np.float64)
 
 
-OPENERS: dict[str, Callable[[Path], TrialModel]] = {"onnx": OnnxTrial, "gguf": GgufTrial, "torch": TorchTrial}
+class GenaiTrial:
+    """onnxruntime-genai on the CPU."""
+
+    def __init__(self, folder: Path) -> None:
+        import onnxruntime_genai
+        from tokenizers import Tokenizer
+
+        self._library = onnxruntime_genai
+        self.version, self.build = metadata.version(_genai_distribution()), "CPU"
+        config = onnxruntime_genai.Config(str(folder))
+        config.clear_providers()
+        options = {"intra_op_num_threads": THREADS}
+        config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
+        self._model = onnxruntime_genai.Model(config)
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.reset()
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of a text in which special tokens are written out."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def reset(self) -> None:
+        """Forget all tokens."""
+        params = self._library.GeneratorParams(self._model)
+        params.set_search_options(max_length=CONTEXT)
+        self._generator = self._library.Generator(self._model, params)
+
+    def step(self, tokens: list[int]) -> NDArray[np.float64]:
+        """Take tokens; the logits after the last."""
+        self._generator.append_tokens(np.array(tokens, np.int32))
+        return np.asarray(self._generator.get_logits()[0, -1], np.float64)
+
+
+def _genai_distribution() -> str:
+    return "onnxruntime-genai-winml" if sys.platform == "win32" else "onnxruntime-genai"
+
+
+OPENERS: dict[str, Callable[[Path], TrialModel]] = {
+    "onnx": OnnxTrial,
+    "gguf": GgufTrial,
+    "torch": TorchTrial,
+    "genai": GenaiTrial,
+}

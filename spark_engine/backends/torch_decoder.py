@@ -10,16 +10,19 @@ import torch
 from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import physical_cores
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
-from spark_engine.backends.rope_switch import RopeSwitch, by_side
+from spark_engine.backends.pooling_files import read_pooling
+from spark_engine.backends.rope_switch import RopeSwitch, by_side, forward_across
 from spark_engine.backends.torch_attention import NAME, Row, Step
 from spark_engine.backends.torch_errors import memory_guard, no_device, unsupported
 from spark_engine.backends.torch_files import read_checkpoint, read_through
 from spark_engine.backends.torch_kv import SlotCache, room_for
 from spark_engine.backends.torch_model import Architecture
+from spark_engine.backends.torch_reading import TorchReading
 from spark_engine.backends.torch_rope import LongRope
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import ContextTooLarge, SparkError
 from spark_engine.protocol.messages import LoadPlan
+from spark_engine.types.models import Pooling
 
 RUN_TOKENS = 512
 TRIAL = (5, 3, 8, 2, 13)
@@ -34,6 +37,7 @@ class TorchDecoder:
     max_context = 0
     max_logits = 16
     device = "CPU"
+    pooling: Pooling | None = None
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Check the files, read them (so that progress is true), build the model, compare it with itself."""
@@ -41,6 +45,7 @@ class TorchDecoder:
             raise no_device(plan.device)
         torch.set_num_threads(plan.threads or physical_cores())
         self._folder = Path(plan.path)
+        self.pooling = read_pooling(self._folder)
         checkpoint = read_checkpoint(self._folder, plan.format)
         architecture = Architecture(checkpoint)
         self.max_slots, self.max_context = plan.slots, architecture.usable_context(plan.context)
@@ -56,19 +61,18 @@ class TorchDecoder:
         yield LoadStep(1.0, "ready")
 
     def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
-        """All entries in one run; in several when there are more than RUN_TOKENS tokens."""
+        """All entries in one run; in several when they are many tokens, or differ in their rotary factors."""
         self._check(batch)
-        results: dict[int, Logits] = {}
-        work = [self._switch.enter(entry) for entry in batch]
-        try:
-            for group in by_side(self._switch, work):
-                self._compute(group, results)
-        except BaseException:
-            for entry in work:  # a slot that was to be computed anew holds nothing
-                self._slots[entry.slot].length = entry.position
-                self._switch.truncate(entry.slot, entry.position)
-            raise
-        return [results[entry.slot] if entry.wants_logits else None for entry in batch]
+        return forward_across(self._switch, batch, self._forward)
+
+    def read(self, length: int) -> TorchReading:
+        """Begin to read a text, in buffers of its own."""
+
+        def prepare() -> None:
+            if self._rope is not None:
+                self._rope.use(is_long=self._switch.makes_long(length))
+
+        return TorchReading(self._model.base_model, self._folder, length, prepare)
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
         """Copy the first `length` positions into new buffers."""
@@ -119,6 +123,19 @@ class TorchDecoder:
                 raise ValueError(
                     f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
                 )
+
+    def _forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
+        results: dict[int, Logits] = {}
+        work = [self._switch.enter(entry) for entry in batch]
+        try:
+            for group in by_side(self._switch, work):
+                self._compute(group, results)
+        except BaseException:
+            for entry in work:  # a slot that was to be computed anew holds nothing
+                self._slots[entry.slot].length = entry.position
+                self._switch.truncate(entry.slot, entry.position)
+            raise
+        return [results[entry.slot] if entry.wants_logits else None for entry in batch]
 
     def _compute(self, group: list[SlotInput], results: dict[int, Logits]) -> None:
         """Entries that use the same rotary factors."""

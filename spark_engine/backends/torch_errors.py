@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spark_engine.errors import InvalidRequest, Unavailable
+from spark_engine.errors import Unavailable
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -58,17 +58,6 @@ def no_device(device: str) -> Unavailable:
         "This device cannot be used",
         f"SafeTensors and PyTorch models run on the CPU in this version of Spark, not on {device}.",
         "Choose the CPU.",
-    )
-
-
-def context_too_large(wanted: int, exact: int) -> InvalidRequest:
-    """Beyond `exact` positions the model switches its rotary factors, which Spark does not do yet."""
-    return InvalidRequest(
-        "context_too_large",
-        "The context is too large",
-        f"This model can be run with up to {exact} tokens of context for now; {wanted} were asked for.",
-        f"Set models.context to {exact} or less.",
-        param="context",
     )
 
 

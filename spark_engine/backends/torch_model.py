@@ -12,12 +12,12 @@ from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
 from spark_engine.backends.torch_attention import NAME
 from spark_engine.backends.torch_errors import (
     bad_files,
-    context_too_large,
     memory_guard,
     out_of_memory,
     unsupported,
 )
 from spark_engine.backends.torch_files import Checkpoint, read_tensors
+from spark_engine.errors import ContextTooLarge
 
 NUMBER_BYTES = 4
 _LAYERS = frozenset(("full_attention", "sliding_attention"))
@@ -25,13 +25,19 @@ _SETTINGS: dict[str, Any] = {
     "local_files_only": True,
     "weights_only": True,
     "dtype": torch.float32,
-    "attn_implementation": NAME,
     "output_loading_info": True,
 }
 
 
 class Architecture:
-    """What a checkpoint's configuration says; made by reading it. Unavailable when Spark cannot run it."""
+    """What a checkpoint's configuration says; made by reading it. Unavailable when Spark cannot run it.
+
+    `attention` is transformers' name for the one to compute with (None: its own choice); weights whose names begin with
+    `spare` may be missing.
+    """
+
+    attention: str | None = NAME
+    spare: str | None = None
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         transformers.logging.set_verbosity_error()
@@ -39,15 +45,19 @@ class Architecture:
         self._checkpoint = checkpoint
         self._config = _config(checkpoint)
         self._text = self._config.get_text_config(decoder=True)
-        self._class = _model_class(checkpoint.folder, self._config, self._text)
+        self._class = self._choose(checkpoint.folder, self._config)
 
     def usable_context(self, wanted: int) -> int:
-        """`wanted`, or all the model has. InvalidRequest when it would cross a switch of rotary factors."""
+        """`wanted`, or all the model has. ContextTooLarge when it would cross a switch of some layers' factors."""
         longest = int(getattr(self._text, "max_position_embeddings", None) or wanted)
-        exact = min([longest, *_switches(self._text)])
+        exact = min([longest, *_switches_of_parts(self._text)])
         if wanted > exact and longest > exact:
-            raise context_too_large(wanted, exact)
+            raise ContextTooLarge(wanted, exact)
         return min(wanted, longest)
+
+    def switch(self) -> int | None:
+        """The longest sequence before the model switches its rotary factors; None when it never does."""
+        return _switch(getattr(self._text, "rope_parameters", None) or {})
 
     def check_memory(self) -> None:
         """Refuse weights that cannot fit, before the whole system suffers from trying."""
@@ -61,11 +71,20 @@ class Architecture:
         """The model with its weights; Unavailable when a weight is missing or does not fit."""
         folder = self._checkpoint.folder
         with memory_guard(folder):
-            model, report = self._class.from_pretrained(**self._source(), **_SETTINGS, config=self._config)
-        lacking = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
+            model, report = self._class.from_pretrained(
+                **self._source(), **_SETTINGS, attn_implementation=self.attention, config=self._config
+            )
+        missing = [
+            name for name in report["missing_keys"] if not self.spare or not name.startswith(self.spare)
+        ]
+        lacking = sorted(map(str, [*missing, *report["mismatched_keys"]]))
         if lacking or report["error_msgs"]:
             raise bad_files(folder, f"{len(lacking)} weights are missing or do not fit: {lacking[:3]}")
         return model.eval()
+
+    def _choose(self, folder: Path, config: Any) -> Any:
+        """The class that computes next tokens."""
+        return _model_class(folder, config, self._text)
 
     def _source(self) -> dict[str, Any]:
         checkpoint = self._checkpoint
@@ -105,13 +124,15 @@ def _model_class(folder: Path, config: Any, text: Any) -> Any:
     return chosen
 
 
-def _switches(text: Any) -> list[int]:
-    """Positions where long-rope models switch their rotary factors."""
+def _switches_of_parts(text: Any) -> list[int]:
+    """Positions where some kinds of layers switch their rotary factors."""
     given = getattr(text, "rope_parameters", None) or {}
-    kinds = [given, *(part for part in given.values() if isinstance(part, dict))]
-    return [
-        int(kind["original_max_position_embeddings"]) for kind in kinds if kind.get("rope_type") == "longrope"
-    ]
+    switches = [_switch(part) for part in given.values() if isinstance(part, dict)]
+    return [switch for switch in switches if switch is not None]
+
+
+def _switch(rope: dict[str, Any]) -> int | None:
+    return int(rope["original_max_position_embeddings"]) if rope.get("rope_type") == "longrope" else None
 
 
 def _check_header(file: Path) -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from spark_engine.types.generation import SamplingOptions
 from spark_engine.types.ids import parse_model_ref
-from spark_engine.types.models import ModelFormat
+from spark_engine.types.models import ModelFormat, ModelKind, Pooling
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,8 @@ class CardVariant(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Card(Struct, frozen=True, forbid_unknown_fields=True):
-    """A model's facts; variants stand best first."""
+    """A model's facts; variants stand best first. `kind`: what it is made for, as long as its files are not here to
+    say it. `pooling`: how its embeddings are made, where its files do not say it or are wrong."""
 
     id: str
     name: str
@@ -42,6 +43,8 @@ class Card(Struct, frozen=True, forbid_unknown_fields=True):
     context: int
     variants: tuple[CardVariant, ...]
     sampling: SamplingOptions = SamplingOptions()
+    kind: ModelKind = "generator"
+    pooling: Pooling | None = None
 
 
 def read_card(file: Path) -> Card:

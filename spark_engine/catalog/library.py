@@ -5,11 +5,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from spark_engine.catalog.cards import Card, CardVariant, read_cards
+from spark_engine.catalog.kinds import GENAI_CONFIG, encoder_file, model_kind
 from spark_engine.paths import BaseDir, resources
 from spark_engine.types.ids import parse_model_ref, variant_id
-from spark_engine.types.models import ModelEntry, NotInstalled, Unloaded, VariantEntry
-
-GENAI_CONFIG = "genai_config.json"
+from spark_engine.types.models import ModelEntry, ModelFormat, NotInstalled, Unloaded, VariantEntry
 
 
 def read_library(base: BaseDir) -> dict[str, ModelEntry]:
@@ -25,7 +24,7 @@ def _entry(card: Card, base: BaseDir) -> ModelEntry:
     variants = tuple(_variant(card, v, base) for v in card.variants)
     return ModelEntry(
         card.id, card.name, card.family, card.licence, card.summary, card.parameters, card.context,
-        variants, card.sampling,
+        variants, card.sampling, card.pooling,
     )  # fmt: skip
 
 
@@ -38,6 +37,7 @@ def _variant(card: Card, variant: CardVariant, base: BaseDir) -> VariantEntry:
         size_bytes=(_size(Path(path)) if path else 0) or variant.size_bytes,
         status=NotInstalled() if path is None else Unloaded(),
         path=path,
+        kind=model_kind(variant.format, Path(path)) if path else card.kind,
     )
 
 
@@ -57,7 +57,7 @@ def _model_at(folder: Path, variant: CardVariant) -> Path | None:
     """The file or folder a decoder opens, when it is whole enough to try."""
     match variant.format:
         case "onnx":
-            return folder if (folder / GENAI_CONFIG).is_file() else None
+            return folder if (folder / GENAI_CONFIG).is_file() or _reads_in_onnx(folder) else None
         case "gguf":
             named = [folder / variant.file] if variant.file else sorted(folder.glob("*.gguf"))
             return next((f for f in named if f.is_file()), None)
@@ -74,15 +74,34 @@ def _size(path: Path) -> int:
 
 
 def _without_card(base: BaseDir, known: dict[str, ModelEntry]) -> list[VariantEntry]:
-    """ONNX folders `<models>/<model>/<variant>` that no card mentions, with ids as they are named."""
+    """Folders `<models>/<model>/<variant>` that no card mentions, with ids as they are named: ONNX models, and
+    SafeTensors models that embed or score."""
     ids = {v.id for m in known.values() for v in m.variants}
     found = []
-    for config in sorted(base.models.glob(f"*/*/{GENAI_CONFIG}")):
-        folder = config.parent
+    for folder in sorted(path for path in base.models.glob("*/*") if path.is_dir()):
         id = variant_id(folder.parent.name, folder.name)
-        if id not in ids and _is_id(id):
-            found.append(VariantEntry(id, "onnx", "", _size(folder), Unloaded(), str(folder)))
+        model_format = _format_of(folder)
+        if model_format and id not in ids and _is_id(id):
+            kind = model_kind(model_format, folder)
+            size = _size(folder)
+            found.append(VariantEntry(id, model_format, "", size, Unloaded(), str(folder), kind=kind))
     return found
+
+
+def _format_of(folder: Path) -> ModelFormat | None:
+    """The format of a model that needs no card; None when it needs one, or there is no model."""
+    if (folder / GENAI_CONFIG).is_file():
+        return "onnx"
+    if model_kind("safetensors", folder) == "generator":
+        return None
+    if _reads_in_onnx(folder):
+        return "onnx"
+    return "safetensors" if any(folder.glob("*.safetensors")) else None
+
+
+def _reads_in_onnx(folder: Path) -> bool:
+    """Whether an ONNX model that embeds or scores lies here."""
+    return encoder_file(folder) is not None and model_kind("onnx", folder) != "generator"
 
 
 def _is_id(text: str) -> bool:

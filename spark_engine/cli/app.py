@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from spark_engine import __version__
-from spark_engine.cli import backends, chat, configuration, doctor, models, serve, status, stop
+from spark_engine.cli import backends, bench, chat, configuration, doctor, models, serve, status, stop
 from spark_engine.cli.shell import BaseDirOption
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(chat.chat)
 app.add_typer(models.app, name="models")
 app.add_typer(backends.app, name="backends")
 app.command()(doctor.doctor)
+app.command()(bench.bench)
 app.add_typer(configuration.app, name="config")
 
 

@@ -76,5 +76,6 @@ def component_finding(entry: ComponentEntry) -> Finding:
         case Broken(_, title, message, remedy):
             return Finding(subject, "warn" if entry.optional else "bad", f"{title}. {message}", remedy)
     remedy = f"`spark backends install {entry.id}`"
-    text = f"{entry.name} is not installed; it runs {' and '.join(entry.formats)} models."
+    use = f"{' and '.join(entry.formats)} models" if entry.formats else "models on more devices"
+    text = f"{entry.name} is not installed; it runs {use}."
     return Finding(subject, "ok" if entry.optional else "bad", text, f"If you want it: {remedy}.")

@@ -64,6 +64,11 @@ SETTINGS: tuple[Setting, ...] = (
         maximum=256,
     ),
     Setting(
+        "models.prompt_lookup",
+        True,
+        "Guess repeated text and check several tokens at once where it pays; answers stay the same.",
+    ),
+    Setting(
         "models.cache_mb",
         0,
         "Memory for the conversations that one model keeps in mind; 0 takes half of what is free when it is loaded.",

@@ -16,8 +16,9 @@ PROJECT = "spark-local"
 class Component(Struct, frozen=True):
     """A component; its id is also the name of the project's extra that pins its libraries.
 
-    `library` is the one whose version stands for the whole, `download_bytes` and `disk_bytes` are rounded
-    estimates of what installing fetches and occupies (with room for building).
+    `formats` are those that only it can run. `libraries` are the ones whose version stands for the whole,
+    `download_bytes` and `disk_bytes` are rounded estimates of what installing fetches and occupies (with room
+    for building).
     """
 
     id: str
@@ -49,6 +50,16 @@ COMPONENTS = (
     ),
     Component("gguf", "llama.cpp", ("gguf",), ("llama-cpp-python",), True, 80 * _MB, 900 * _MB),
     Component("torch", "PyTorch", ("safetensors", "pytorch"), ("torch",), True, 230 * _MB, 1_600 * _MB),
+    # Another way to run ONNX models, on more devices: no format needs it.
+    Component(
+        "genai",
+        "ONNX Runtime GenAI",
+        (),
+        ("onnxruntime-genai", "onnxruntime-genai-winml"),
+        True,
+        20 * _MB,
+        100 * _MB,
+    ),
 )
 
 

@@ -8,7 +8,10 @@ mailbox →
 """
 
 import os
+import struct
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import psutil
 from msgspec.structs import replace
@@ -20,8 +23,10 @@ from spark_engine.engine import health
 from spark_engine.engine.bus import Bus, BusWatcher
 from spark_engine.engine.components import Components
 from spark_engine.engine.generation import Generation
+from spark_engine.engine.job import Job
 from spark_engine.engine.metrics import Figures
-from spark_engine.engine.placement import choose_default, find
+from spark_engine.engine.placement import choose_default, find, find_made_for
+from spark_engine.engine.reading import Reading, ReadingResult
 from spark_engine.engine.residency import Residency
 from spark_engine.engine.sampling_clock import SamplingClock
 from spark_engine.engine.stream import LocalStream
@@ -29,12 +34,20 @@ from spark_engine.engine.supervisor import Supervisor
 from spark_engine.errors import NotFound, SparkError, Unavailable
 from spark_engine.paths import BaseDir
 from spark_engine.types.components import ComponentEntry, Installed, Installing, Removing, Verified
+from spark_engine.types.embeddings import (
+    EmbeddingRequest,
+    Embeddings,
+    Ranking,
+    ReadingRequest,
+    RerankRequest,
+)
 from spark_engine.types.generation import GenerationRequest
 from spark_engine.types.health import HealthReport, Problem
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import (
     LoadFailed,
     ModelEntry,
+    ModelKind,
     NotInstalled,
     Ready,
     Unloaded,
@@ -56,9 +69,12 @@ from spark_engine.types.state import (
     VariantChanged,
 )
 
+EMBED_WITH: tuple[ModelKind, ...] = ("embedder", "generator")
+RERANK_WITH: tuple[ModelKind, ...] = ("reranker", "embedder", "generator")
+
 
 class Engine:
-    """Serves generations by local runners. Everything happens in one asyncio event loop."""
+    """Serves requests by local runners. Everything happens in one asyncio event loop."""
 
     def __init__(self, config: Config, base: BaseDir, address: str) -> None:
         self._config, self._base = config, base
@@ -68,7 +84,7 @@ class Engine:
         self._figures = Figures()
         self._residency = Residency(config, self._on_status)
         self._components = Components(base, self._on_component)
-        self._active: dict[str, Generation] = {}
+        self._active: dict[str, Job] = {}
 
     # --- state ---------------------------------------------------------------------------------------------
 
@@ -174,39 +190,61 @@ class Engine:
         """Cancel a running installation."""
         self._components.cancel(component)
 
-    # --- generations ---------------------------------------------------------------------------------------
+    # --- requests ------------------------------------------------------------------------------------------
 
     async def submit(self, request: GenerationRequest) -> LocalStream:
         """Accept a generation; returns once the model took the prompt. See `InferenceEngine.submit`."""
-        variant = self._find(request.model)
+        variant = find_made_for(("generator",), self.state.models, request.model, self.state.default_model)
         self._refuse_when_full()
         generation = Generation(request, variant.id, self)
-        self._active[generation.id] = generation
-        try:
-            supervisor = self._residency.demand(self.resolve(variant.id), variant)
-            return await self._started(generation, supervisor)
-        except SparkError as error:
-            generation.fail(error)
-            raise
-        except BaseException:
-            self._residency.cancel(variant.id, generation.id)
-            generation.withdraw()
-            raise
-
-    async def _started(self, generation: Generation, supervisor: Supervisor) -> LocalStream:
-        if not supervisor.is_ready:
-            generation.waits_for_load()
-            await supervisor.ready()
-        supervisor.submit(generation)
-        started = await generation.started
+        async with self._served(generation, variant) as supervisor:
+            started = await generation.started
         return LocalStream(started, generation.mailbox, lambda: supervisor.cancel(generation.id))
 
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """A vector for each input. See `InferenceEngine.embed`."""
+        result = await self._read(request, EMBED_WITH)
+        return Embeddings(result.values, result.prompt_tokens, result.timings, result.served)
+
+    async def rerank(self, request: RerankRequest) -> Ranking:
+        """A score for each document. See `InferenceEngine.rerank`."""
+        result = await self._read(request, RERANK_WITH)
+        scores = struct.unpack(f"<{len(result.values)}f", b"".join(result.values))
+        return Ranking(scores, result.prompt_tokens, result.timings, result.served)
+
+    async def _read(self, request: ReadingRequest, kinds: tuple[ModelKind, ...]) -> ReadingResult:
+        variant = find_made_for(kinds, self.state.models, request.model, self.state.default_model)
+        self._refuse_when_full()
+        reading = Reading(request, variant.id, self)
+        async with self._served(reading, variant):
+            return await reading.result
+
+    @asynccontextmanager
+    async def _served(self, job: Job, variant: VariantEntry) -> AsyncIterator[Supervisor]:
+        """Give a job to its model, loaded now if need be. Inside the block whoever asked waits for what comes of it:
+        an error there is the job's end, and so is leaving."""
+        self._active[job.id] = job
+        try:
+            supervisor = self._residency.demand(self.resolve(variant.id), variant)
+            if not supervisor.is_ready:
+                job.waits_for_load()
+                await supervisor.ready()
+            supervisor.submit(job)
+            yield supervisor
+        except SparkError as error:
+            job.fail(error)
+            raise
+        except BaseException:
+            self._residency.cancel(variant.id, job.id)
+            job.withdraw()
+            raise
+
     def cancel(self, request_id: str) -> None:
-        """Cancel a generation; NotFound when no such request is active."""
-        generation = self._active.get(request_id)
-        if generation is None:
+        """Cancel a request; NotFound when no such request is active."""
+        job = self._active.get(request_id)
+        if job is None:
             raise NotFound("request_not_found", "No such request", f"{request_id[:100]} is not running.")
-        self._residency.cancel(generation.entry.model, request_id)
+        self._residency.cancel(job.entry.model, request_id)
 
     def _refuse_when_full(self) -> None:
         if self.state.phase != "ready":
@@ -234,7 +272,7 @@ class Engine:
         self._figures.rate.add(count, time.monotonic())
 
     def ended(self, entry: RequestEntry) -> None:
-        """A generation is over."""
+        """A request is over."""
         self._active.pop(entry.id, None)
         self._figures.ended(entry)
 
@@ -255,7 +293,7 @@ class Engine:
         return bool(self._active) or sample.tokens_per_second > 0
 
     def _sample_now(self) -> MetricsSample:
-        running = sum(g.entry.phase == "running" for g in self._active.values())
+        running = sum(job.entry.phase == "running" for job in self._active.values())
         return self._figures.sample(running, len(self._active) - running, self._residency.pids.values())
 
 

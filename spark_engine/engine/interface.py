@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from spark_engine.types.embeddings import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from spark_engine.types.generation import Delta, Failed, Finished, GenerationRequest, Started
 from spark_engine.types.health import HealthReport, Problem
 from spark_engine.types.models import ModelEntry
@@ -62,6 +63,14 @@ class InferenceEngine(Protocol):
         """
         ...
 
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """A vector for each input; `auto` prefers models made for it. Loads, refuses and is withdrawn as `submit`."""
+        ...
+
+    async def rerank(self, request: RerankRequest) -> Ranking:
+        """A score for each document; `auto` prefers models made for it. Loads, refuses and is withdrawn as `submit`."""
+        ...
+
     def load(self, model: str) -> str:
         """Begin to load a model; returns the variant id. Loading again what is loaded changes nothing."""
         ...
@@ -77,7 +86,7 @@ class InferenceEngine(Protocol):
         ...
 
     def cancel(self, request_id: str) -> None:
-        """Cancel a generation; NotFound when no such request is active."""
+        """Cancel a request; NotFound when no such request is active."""
         ...
 
     def install_component(self, component: str) -> None:

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 
 from spark_engine.errors import InvalidRequest, NotFound
 from spark_engine.types.ids import AUTO, ModelRef, parse_model_ref
-from spark_engine.types.models import LoadFailed, ModelEntry, Ready, VariantEntry, is_installed, is_moving
+from spark_engine.types.models import (
+    LoadFailed,
+    ModelEntry,
+    ModelKind,
+    Ready,
+    VariantEntry,
+    is_installed,
+    is_moving,
+)
 
 SERVED_FIRST = ("onnx", "gguf", "safetensors", "pytorch", "echo")
 MEMORY_SHARE = 0.8
@@ -13,11 +21,11 @@ MEMORY_SHARE = 0.8
 def choose_default(models: Mapping[str, ModelEntry], wished: str, available_bytes: int) -> str:
     """The variant id `auto` means: the wished model, else the largest that runs in the memory there is.
 
-    Empty when nothing is installed.
+    Only models that generate; empty when none is installed.
     """
     if wished and (variant := _wished(models, wished)) is not None:
         return variant.id
-    candidates = [(m, v) for m in models.values() if (v := best_variant(m)) is not None]
+    candidates = [(m, v) for m in models.values() if (v := best_variant(m)) is not None and _writes(v)]
     room = available_bytes * MEMORY_SHARE
     fitting = [(m, v) for m, v in candidates if _has_its_memory(v) or v.size_bytes <= room]
     if not fitting:
@@ -47,6 +55,19 @@ def find(models: Mapping[str, ModelEntry], name: str, default: str) -> VariantEn
     return variant
 
 
+def find_made_for(
+    kinds: tuple[ModelKind, ...], models: Mapping[str, ModelEntry], name: str, default: str
+) -> VariantEntry:
+    """As `find`, for work that only models of some kinds can do. `auto` means the first of `kinds` that is here, and
+    among models that generate the default one. InvalidRequest when the named model is of another kind."""
+    if name == AUTO:
+        name = next((id for kind in kinds if (id := _first_of(kind, models))), AUTO)
+    variant = find(models, name, default)
+    if variant.kind not in kinds:
+        raise _made_for_else(variant, kinds)
+    return variant
+
+
 def best_variant(model: ModelEntry) -> VariantEntry | None:
     """The variant that stands for its model: a ready one, else the first installed whose component is
     there.
@@ -55,14 +76,21 @@ def best_variant(model: ModelEntry) -> VariantEntry | None:
     return max(installed, key=_rank, default=None)
 
 
+def _first_of(kind: ModelKind, models: Mapping[str, ModelEntry]) -> str:
+    """The variant to take of the models of a kind; empty for models that generate, and when there is none."""
+    here = [v for m in models.values() if (v := best_variant(m)) is not None and v.kind == kind]
+    return max(here, key=_rank).id if here and kind != "generator" else ""
+
+
 _PULL = "Open Models and download one, or run `spark models list`."
 
 
 def _wished(models: Mapping[str, ModelEntry], wished: str) -> VariantEntry | None:
     try:
-        return find(models, wished, "")
+        variant = find(models, wished, "")
     except (NotFound, InvalidRequest):
         return None
+    return variant if _writes(variant) else None
 
 
 def _parsed(name: str) -> ModelRef:
@@ -87,6 +115,22 @@ def _unknown(name: str, models: Mapping[str, ModelEntry]) -> NotFound:
         "Ask for `auto` to let Spark choose, or see `spark models list`.",
         param="model",
     )
+
+
+def _made_for_else(variant: VariantEntry, kinds: tuple[ModelKind, ...]) -> InvalidRequest:
+    """The refusal of a model that was made for other work. Only generating and embedding have such models."""
+    does = "turns texts into vectors" if variant.kind == "embedder" else "scores texts against a question"
+    code, title, cannot = (
+        ("model_cannot_generate", "This model does not write text", "It cannot answer or continue text.")
+        if kinds == ("generator",)
+        else ("model_cannot_embed", "This model does not embed", "It gives no vectors of single texts.")
+    )
+    remedy = "Choose another model, or `auto` to let Spark choose."
+    return InvalidRequest(code, title, f"{variant.id} {does}. {cannot}", remedy, param="model")
+
+
+def _writes(variant: VariantEntry) -> bool:
+    return variant.kind == "generator"
 
 
 def _has_its_memory(variant: VariantEntry) -> bool:

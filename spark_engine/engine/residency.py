@@ -85,5 +85,8 @@ class Residency:
             context=min(self._config.integer("models.context"), model.context),
             slots=self._config.integer("models.slots"),
             threads=self._config.integer("models.threads"),
+            prompt_lookup=self._config.flag("models.prompt_lookup"),
             kv_bytes=self._config.integer("models.cache_mb") * 1024 * 1024,
+            kind=variant.kind,
+            pooling=model.pooling,
         )

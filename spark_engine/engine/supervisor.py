@@ -1,4 +1,4 @@
-"""Keeps one variant's runner alive through loading, crashes and restarts, with the generations it runs."""
+"""Keeps one variant's runner alive through loading, crashes and restarts, with the requests it serves."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from spark_engine.engine.backoff import RestartBudget
-from spark_engine.engine.generation import Generation
+from spark_engine.engine.job import Job
 from spark_engine.engine.runner_process import RunnerProcess
 from spark_engine.errors import SparkError, Unavailable
 from spark_engine.protocol import PROTOCOL_VERSION
@@ -22,7 +22,6 @@ from spark_engine.protocol.messages import (
     LoadRefused,
     RunnerStats,
     SequenceEvent,
-    Submit,
 )
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.models import (
@@ -54,7 +53,7 @@ class Supervisor:
         self._budget = RestartBudget()
         self._life: asyncio.Task[None] | None = None
         self._process: RunnerProcess | None = None
-        self._generations: dict[str, Generation] = {}
+        self._jobs: dict[str, Job] = {}
         self._failed_at = 0.0
 
     @property
@@ -64,7 +63,7 @@ class Supervisor:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a generation can be given to it now."""
+        """Whether a request can be given to it now."""
         return isinstance(self.status, Ready)
 
     @property
@@ -80,7 +79,7 @@ class Supervisor:
             self._life = create_task(self._live(), name=f"life of {self.plan.variant}")
 
     async def unload(self) -> None:
-        """End the runner; its generations fail with `model_unloaded`."""
+        """End the runner; its requests fail with `model_unloaded`."""
         self._set(Unloading())
         await cancel_and_wait(self._life)
         self._life = None
@@ -106,17 +105,17 @@ class Supervisor:
             case _:
                 raise _unloaded(self.plan.variant)
 
-    def submit(self, generation: Generation) -> None:
-        """Give a generation to the runner; Unavailable when it is not ready (any more)."""
+    def submit(self, job: Job) -> None:
+        """Give a request to the runner; Unavailable when it is not ready (any more)."""
         if not isinstance(self.status, Ready) or self._process is None:
             raise _crashed(self.plan.variant)
-        self._generations[generation.id] = generation
-        generation.submitted(self.status.device)
-        self._process.send(Submit(generation.request))
+        self._jobs[job.id] = job
+        job.submitted(self.status.device)
+        self._process.send(job.command)
 
     def cancel(self, id: str) -> None:
-        """Stop a generation within one step."""
-        if id in self._generations and self._process is not None:
+        """Stop a request within one step."""
+        if id in self._jobs and self._process is not None:
             self._process.send(Cancel(id))
 
     async def _live(self) -> None:
@@ -174,11 +173,11 @@ class Supervisor:
         return None
 
     def _deliver(self, id: str, event: SequenceEvent) -> None:
-        generation = self._generations.get(id)
-        if generation is not None:
-            generation.take(event)
-            if generation.over:
-                del self._generations[id]
+        job = self._jobs.get(id)
+        if job is not None:
+            job.take(event)
+            if job.over:
+                del self._jobs[id]
 
     def _as_ready(self, loaded: Loaded, began: float) -> Ready:
         load_ms = (time.perf_counter() - began) * 1000
@@ -188,9 +187,9 @@ class Supervisor:
         )  # fmt: skip
 
     def _fail_all(self, error: SparkError) -> None:
-        for generation in self._generations.values():
-            generation.fail(error)
-        self._generations.clear()
+        for job in self._jobs.values():
+            job.fail(error)
+        self._jobs.clear()
 
     def _set(self, status: VariantStatus) -> None:
         self.status = status

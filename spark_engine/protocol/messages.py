@@ -1,13 +1,15 @@
 """The messages between engine and runner, grouped by receiver.
 
 The life of a runner:
-Hello → (Load) → LoadProgress… → Loaded | LoadRefused → (Submit, Cancel)… ⇄ Events… → end of stdin.
+Hello → (Load) → LoadProgress… → Loaded | LoadRefused → (Submit, Read, Cancel)… ⇄ Events… → end of stdin.
 """
 
 from msgspec import Struct
 
+from spark_engine.types.chat import ToolCallPiece
+from spark_engine.types.embeddings import ReadingRequest
 from spark_engine.types.generation import GenerationRequest, TokenLogprob
-from spark_engine.types.models import ModelFormat
+from spark_engine.types.models import ModelFormat, ModelKind, Pooling
 
 # --- to the runner ------------------------------------------------------------
 
@@ -15,7 +17,7 @@ from spark_engine.types.models import ModelFormat
 class LoadPlan(Struct, frozen=True):
     """What to load and how. `path` is the model's folder or file; `context` tokens per sequence, prompt and
     answer together; `slots` sequences that may run at once; `threads` 0 means all physical cores; `kv_bytes` most
-    memory for the key/value cache, 0 leaves it to the runner."""
+    memory for the key/value cache, 0 leaves it to the runner; `pooling` None leaves it to the model's files."""
 
     variant: str
     format: ModelFormat
@@ -26,6 +28,9 @@ class LoadPlan(Struct, frozen=True):
     threads: int = 0
     template: str = ""
     kv_bytes: int = 0
+    prompt_lookup: bool = True
+    kind: ModelKind = "generator"
+    pooling: Pooling | None = None
 
 
 class Load(Struct, frozen=True, tag="load"):
@@ -40,15 +45,22 @@ class Submit(Struct, frozen=True, tag="submit"):
     request: GenerationRequest
 
 
+class Read(Struct, frozen=True, tag="read"):
+    """Embed or rank texts. Answered by SequenceStarted, a SequenceVector for each text, and SequenceFinished; or by
+    SequenceFailed."""
+
+    request: ReadingRequest
+
+
 class Cancel(Struct, frozen=True, tag="cancel"):
-    """Stop a generation within one step. Answered by SequenceFinished with reason `cancelled`, unless it is
+    """Stop a request within one step. Answered by SequenceFinished with reason `cancelled`, unless it is
     over.
     """
 
     id: str
 
 
-ToRunner = Load | Submit | Cancel
+ToRunner = Load | Submit | Read | Cancel
 
 # --- from the runner ----------------------------------------------------------
 
@@ -102,6 +114,7 @@ class SequenceDelta(Struct, frozen=True, tag="delta", omit_defaults=True):
     text: str
     tokens: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    calls: tuple[ToolCallPiece, ...] = ()
 
 
 class SequenceFinished(Struct, frozen=True, tag="finished"):
@@ -132,7 +145,16 @@ class SequenceFailed(Struct, frozen=True, tag="failed", omit_defaults=True):
     param: str | None = None
 
 
-SequenceEvent = SequenceStarted | SequenceDelta | SequenceFinished | SequenceFailed
+class SequenceVector(Struct, frozen=True, tag="vector"):
+    """What came of one text that was read: float32 little-endian numbers, an embedding or a single score. `index` is
+    its place among the request's inputs or documents."""
+
+    id: str
+    index: int
+    values: bytes
+
+
+SequenceEvent = SequenceStarted | SequenceDelta | SequenceVector | SequenceFinished | SequenceFailed
 
 
 class Events(Struct, frozen=True, tag="events"):

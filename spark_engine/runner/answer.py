@@ -1,10 +1,12 @@
-"""The answer of one sequence as it is told: final text, with the tokens and log-probabilities it came from."""
+"""The answer of one sequence as it is told: final text, tool calls, and the tokens they came from."""
 
 from collections import deque
 from typing import NamedTuple
 
 from spark_engine.protocol.messages import SequenceDelta
 from spark_engine.runner.detokenizer import Detokenizer
+from spark_engine.runner.tool_reader import Read, ToolReader
+from spark_engine.types.chat import join_pieces
 from spark_engine.types.generation import TokenLogprob
 
 
@@ -20,11 +22,11 @@ class _Untold(NamedTuple):
 class Answer:
     """Collects tokens and gives out deltas; a token is told when the last of its text is."""
 
-    def __init__(self, id: str, detokenizer: Detokenizer) -> None:
-        self._id, self._detokenizer = id, detokenizer
+    def __init__(self, id: str, detokenizer: Detokenizer, reader: ToolReader | None = None) -> None:
+        self._id, self._detokenizer, self._reader = id, detokenizer, reader
         self._untold: deque[_Untold] = deque()
         self._text = ""
-        self._told = 0
+        self._final = self._told = 0
         self._begun = False
 
     @property
@@ -46,13 +48,25 @@ class Answer:
         if final:
             self._text += self._detokenizer.flush()
         text, self._text = self._text, ""
-        self._told += len(text)
+        self._final += len(text)
+        text, calls = self._read(text, final=final)
+        self._told = self._final - (self._reader.held if self._reader else 0)
         told = self._take(everything=final and not self.stopped)
-        if not text and not told and self._begun:
+        if not text and not told and not calls and self._begun:
             return None
         self._begun = True
         logprobs = tuple(u.logprob for u in told if u.logprob is not None)
-        return SequenceDelta(self._id, text, tuple(u.token for u in told), logprobs)
+        return SequenceDelta(self._id, text, tuple(u.token for u in told), logprobs, calls)
+
+    def _read(self, text: str, *, final: bool) -> Read:
+        """Text and tool calls in what became final."""
+        if self._reader is None:
+            return Read(text)
+        read = self._reader.feed(text)
+        if not final:
+            return read
+        rest = self._reader.finish()
+        return Read(read.text + rest.text, join_pieces(read.calls + rest.calls))
 
     def _take(self, *, everything: bool) -> list[_Untold]:
         """The tokens whose text is told; after a stop string also the one it cut in two."""

@@ -5,9 +5,12 @@ import logging
 from spark_engine.errors import ContextExceeded, InvalidRequest, SparkError
 from spark_engine.runner.answer import Answer
 from spark_engine.runner.detokenizer import Detokenizer
+from spark_engine.runner.grammar import Grammars
+from spark_engine.runner.grammar_source import source_of
 from spark_engine.runner.model import Model
 from spark_engine.runner.sampler import Sampler
 from spark_engine.runner.sequence import Sequence
+from spark_engine.runner.tool_use import AnswerRules, ToolUse
 from spark_engine.types.chat import ChatPrompt, Prompt
 from spark_engine.types.generation import GenerationRequest
 
@@ -20,21 +23,44 @@ class Intake:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._context = model.kv.context
+        self._grammars = Grammars(model.vocabulary, model.decoder.vocab_size)
+        self._tools = ToolUse(model.vocabulary, model.prompts.tool_style, self._grammars)
 
     def sequence(self, request: GenerationRequest) -> Sequence:
         """The sequence of a request; InvalidRequest or ContextExceeded when it cannot run."""
         prompt = self._encode(request.prompt)
         self._check_tokens(prompt, request)
-        vocabulary, options, stop = self._model.vocabulary, request.sampling, request.stop
-        is_chat = isinstance(request.prompt, ChatPrompt)
-        spaced = vocabulary.leading_space and is_chat
+        limit = self._limit(len(prompt), request.stop.max_tokens)
+        rules = self._rules(request)
         return Sequence(
             request,
             prompt,
-            limit=self._limit(len(prompt), stop.max_tokens),
-            sampler=Sampler(options, stop, prompt=prompt, eos=vocabulary.eos),
-            answer=Answer(request.id, Detokenizer(vocabulary.piece, stop.stop, strip_space=spaced)),
+            limit=limit,
+            sampler=Sampler(
+                request.sampling,
+                request.stop,
+                prompt=prompt,
+                eos=self._model.vocabulary.eos,
+                constraint=rules.constraint,
+            ),
+            answer=Answer(request.id, self._detokenizer(request, rules), rules.reader),
         )
+
+    def _detokenizer(self, request: GenerationRequest, rules: AnswerRules) -> Detokenizer:
+        """A grammar knows nothing of the space in front that some vocabularies have, so there it counts."""
+        is_chat = isinstance(request.prompt, ChatPrompt)
+        spaced = self._model.vocabulary.leading_space and is_chat and request.grammar is None
+        return Detokenizer(rules.piece, request.stop.stop, strip_space=spaced)
+
+    def _rules(self, request: GenerationRequest) -> AnswerRules:
+        """What the answer has to be; InvalidRequest when a grammar or a tool's schema cannot be used."""
+        prompt, grammar = request.prompt, request.grammar
+        if isinstance(prompt, ChatPrompt) and prompt.tools:
+            return self._tools.rules(prompt, grammar)
+        piece = self._model.vocabulary.piece
+        if grammar is None:
+            return AnswerRules(piece)
+        return AnswerRules(piece, self._grammars.mask(source_of(grammar), grammar.param))
 
     def _encode(self, prompt: Prompt) -> list[int]:
         try:

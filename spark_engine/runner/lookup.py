@@ -5,12 +5,16 @@ often right. A step that checks them costs little more than a plain one, and wha
 After "Prompt Lookup Decoding" (A. Saxena, 2023).
 """
 
+import numpy as np
 from msgspec import Struct
+
+from spark_engine.backends.base import Logits
 
 NGRAM = 3
 MOST = 8
 HOPEFUL = 0.7
 WORTH = 1.05
+CLEAR = 0.5  # of a logit; int8 kernels differ by up to a tenth of one
 _FORGETS = 0.1
 _RECOVERS = 0.005
 
@@ -41,6 +45,17 @@ class Lookup:
     def recover(self) -> None:
         """Become a little more hopeful with every step that guessed nothing."""
         self.hits += _RECOVERS * (HOPEFUL - self.hits)
+
+
+def is_clear(logits: Logits) -> bool:
+    """Whether the likeliest token leads by so much that rounding cannot matter."""
+    best = int(logits.argmax())
+    return float(logits[best]) - float(max(_largest(logits[:best]), _largest(logits[best + 1 :]))) > CLEAR
+
+
+def _largest(logits: Logits) -> np.float32:
+    largest: np.float32 = logits.max(initial=np.float32(-np.inf))
+    return largest
 
 
 class StepCosts(Struct, frozen=True):

@@ -1,74 +1,58 @@
-"""The runner's main loop: take commands, run a step, tell the engine; sleeps while there is nothing to do."""
+"""The main loop of a runner whose model writes: sequences under its scheduler, and texts that are only read."""
 
-from collections.abc import Callable
-from queue import Empty
-from time import monotonic
-
-import psutil
+from collections.abc import Callable, Sequence
 
 from spark_engine.errors import Conflict, SparkError
 from spark_engine.protocol.messages import (
     Cancel,
-    Events,
     FromRunner,
     Load,
+    Read,
     RunnerStats,
     SequenceEvent,
     SequenceStarted,
     Submit,
     ToRunner,
 )
+from spark_engine.runner.command_loop import CommandLoop
+from spark_engine.runner.embed_queue import EmbedQueue
+from spark_engine.runner.embed_ration import Ration
+from spark_engine.runner.embed_source import DecoderSource
 from spark_engine.runner.intake import Intake
 from spark_engine.runner.model import Model
 from spark_engine.runner.pipe import Commands
 from spark_engine.runner.scheduler import Scheduler, failure
 from spark_engine.types.generation import GenerationRequest
 
-STATS_EVERY_S = 1.0
 
-
-class MainLoop:
-    """Owns the scheduler of one loaded model; runs on the process's main thread."""
+class MainLoop(CommandLoop):
+    """Owns the scheduler of one loaded model. Between two of its steps at most one piece of a text is read."""
 
     def __init__(self, model: Model, send: Callable[[FromRunner], None], commands: Commands) -> None:
-        self._model, self._send, self._commands = model, send, commands
+        super().__init__(send, commands)
+        self._model = model
         self._intake = Intake(model)
-        self._scheduler = Scheduler(model.decoder, model.vocabulary, model.kv)
-        self._process = psutil.Process()
-        self._stats_at = 0.0
-        self._worked = False
+        self._scheduler = Scheduler(
+            model.decoder, model.vocabulary, model.kv, prompt_lookup=model.prompt_lookup
+        )
+        ration = Ration(self._scheduler.pace, lambda: self._scheduler.running)
+        self._readings = EmbedQueue(DecoderSource(model, ration))
 
-    def run(self) -> int:
-        """Serve for ever; the reader thread ends the process when the engine is gone."""
-        while True:
-            self._take_commands()
-            self._worked |= not self._scheduler.is_idle
-            self._tell(self._scheduler.step())
-            self._tell_stats()
+    @property
+    def is_idle(self) -> bool:
+        """Whether neither a sequence nor a text is there."""
+        return self._scheduler.is_idle and self._readings.is_idle
 
-    def memory_bytes(self) -> int:
-        """Resident memory of this process."""
-        return int(self._process.memory_info().rss)
-
-    def _take_commands(self) -> None:
-        """Do everything that waits; wait for something when there is nothing to compute."""
-        events: list[SequenceEvent] = []
-        if self._scheduler.is_idle:
-            events += self._do(self._commands.get())
-        while True:
-            try:
-                events += self._do(self._commands.get_nowait())
-            except Empty:
-                break
-        self._tell(events)
-
-    def _do(self, command: ToRunner) -> list[SequenceEvent]:
+    def _do(self, command: ToRunner) -> Sequence[SequenceEvent]:
         match command:
             case Submit(request):
                 return self._submit(request)
+            case Read(request):
+                self._readings.submit(request)
+                return ()
             case Cancel(id):
                 event = self._scheduler.cancel(id)
-                return [] if event is None else [event]
+                return self._readings.cancel(id) if event is None else [event]
             case Load():
                 raise RuntimeError("a runner loads one model only")
 
@@ -87,27 +71,21 @@ class MainLoop:
         self._scheduler.submit(sequence)
         return [started]
 
-    def _tell(self, events: list[SequenceEvent]) -> None:
-        if events:
-            self._send(Events(tuple(events)))
+    def _step(self) -> Sequence[SequenceEvent]:
+        self._tell(self._scheduler.step())  # those who stream do not wait for what is read now
+        return self._readings.step()
 
-    def _tell_stats(self) -> None:
-        now, idle = monotonic(), self._scheduler.is_idle
-        if (idle and not self._worked) or (not idle and now - self._stats_at < STATS_EVERY_S):
-            return
-        self._stats_at, self._worked = now, not idle
-        s = self._scheduler
-        self._send(
-            RunnerStats(
-                s.running,
-                s.waiting,
-                s.steps,
-                s.decoded_tokens,
-                s.prefilled_tokens,
-                self._model.decoder.kv_bytes(),
-                self.memory_bytes(),
-                self._model.kv.bytes,
-                s.cached_tokens,
-                s.preemptions,
-            )
+    def _stats(self) -> RunnerStats:
+        scheduler, reading = self._scheduler, len(self._readings)
+        return RunnerStats(
+            running=scheduler.running + min(1, reading),
+            waiting=scheduler.waiting + max(0, reading - 1),
+            steps=scheduler.steps,
+            decoded_tokens=scheduler.decoded_tokens,
+            prefilled_tokens=scheduler.prefilled_tokens + self._readings.tokens,
+            kv_bytes=self._model.decoder.kv_bytes(),
+            memory_bytes=self.memory_bytes(),
+            kv_limit_bytes=self._model.kv.bytes,
+            cached_tokens=scheduler.cached_tokens,
+            preemptions=scheduler.preemptions,
         )

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Self
+from typing import Self, TypeVar
 
 from msgspec import Struct
 
@@ -14,9 +14,11 @@ from spark_engine.protocol.messages import LoadPlan
 from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.prompt import PromptEncoder
 from spark_engine.runner.template import ChatTemplate
+from spark_engine.types.models import Pooling
 
 log = logging.getLogger(__name__)
 Progress = Callable[[LoadStep], None]
+_T = TypeVar("_T")
 
 
 class Model(Struct, frozen=True):
@@ -26,17 +28,13 @@ class Model(Struct, frozen=True):
     vocabulary: Vocabulary
     prompts: PromptEncoder
     kv: KvBudget
+    prompt_lookup: bool = True
+    pooling: Pooling | None = None
 
     @classmethod
     def load(cls, plan: LoadPlan, progress: Progress) -> Self:
         """Load what `plan` says; SparkError when it cannot run here, whatever the library threw."""
-        try:
-            return cls._load(plan, progress)
-        except (SparkError, MemoryError) as error:
-            raise error if isinstance(error, SparkError) else _out_of_memory(plan) from error
-        except Exception as error:
-            log.error("%s could not be loaded", plan.variant, exc_info=error)
-            raise _unreadable(plan, error) from error
+        return guarded(plan, lambda: cls._load(plan, progress))
 
     @classmethod
     def _load(cls, plan: LoadPlan, progress: Progress) -> Self:
@@ -50,7 +48,19 @@ class Model(Struct, frozen=True):
         decoder = backend.decoder()
         for step in decoder.load(plan):
             progress(step)
-        return cls(decoder, vocabulary, prompts, KvBudget(decoder, plan.kv_bytes))
+        kv = KvBudget(decoder, plan.kv_bytes)
+        return cls(decoder, vocabulary, prompts, kv, plan.prompt_lookup, plan.pooling)
+
+
+def guarded(plan: LoadPlan, load: Callable[[], _T]) -> _T:
+    """What `load` gives; a SparkError instead of whatever else it throws."""
+    try:
+        return load()
+    except (SparkError, MemoryError) as error:
+        raise error if isinstance(error, SparkError) else _out_of_memory(plan) from error
+    except Exception as error:
+        log.error("%s could not be loaded", plan.variant, exc_info=error)
+        raise _unreadable(plan, error) from error
 
 
 def _out_of_memory(plan: LoadPlan) -> SparkError:

@@ -12,6 +12,8 @@ from spark_engine.errors import InvalidRequest
 from spark_engine.runner import phi
 from spark_engine.runner.inert import Inert
 from spark_engine.runner.template import ChatTemplate
+from spark_engine.runner.tool_prompt import in_words
+from spark_engine.runner.tool_styles import ToolStyle, style_of
 from spark_engine.types.chat import ChatMessage, ChatPrompt, Prompt, TextPrompt, TokensPrompt, Tool, ToolCall
 
 
@@ -28,6 +30,9 @@ class PromptEncoder:
         self._template = template
         self._is_phi = phi.is_phi(vocabulary.special) and not forced
         self._pattern = _special_pattern(vocabulary)
+        source, knows_tools = (template.source, template.knows_tools) if template else ("", False)
+        self.tool_style = style_of(vocabulary.special, source, knows_tools=knows_tools)
+        self._speaks_of_tools = not knows_tools
 
     def encode(self, prompt: Prompt) -> list[int]:
         """The tokens of a prompt; InvalidRequest when the model cannot take it."""
@@ -49,7 +54,12 @@ class PromptEncoder:
             return phi.render(prompt)
         if self._template is None:
             raise _no_template()
-        return self._template.render(_messages(prompt), _tools(prompt), self._vocabulary.variables)
+        if self._speaks_of_tools and (
+            prompt.tools or any(m.tool_calls or m.role == "tool" for m in prompt.messages)
+        ):
+            prompt = in_words(prompt, self.tool_style)
+        messages = [_message(message, self.tool_style) for message in prompt.messages]
+        return self._template.render(messages, _tools(prompt), self._vocabulary.variables)
 
     def _tokens(self, text: str, inert: Inert | None = None) -> Iterator[int]:
         """Tokens of text whose special tokens count; marks of `inert` are dropped from what stands between."""
@@ -125,29 +135,30 @@ def _harmless_tool(tool: Tool, inert: Inert) -> Tool:
     return Tool(inert.text(tool.name), inert.text(tool.description), inert.everything(tool.parameters))
 
 
-def _messages(prompt: ChatPrompt) -> list[dict[str, object]]:
-    """Messages as chat templates expect them."""
-    return [_message(message) for message in prompt.messages]
-
-
-def _message(message: ChatMessage) -> dict[str, object]:
+def _message(message: ChatMessage, style: ToolStyle) -> dict[str, object]:
+    """A message as chat templates expect it."""
     shown: dict[str, object] = {"role": message.role, "content": message.content}
     if message.name:
         shown["name"] = message.name
     if message.tool_call_id:
-        shown["tool_call_id"] = message.tool_call_id
+        shown["tool_call_id"] = style.known_id(message.tool_call_id)
     if message.tool_calls:
-        shown["tool_calls"] = [_call(call) for call in message.tool_calls]
+        shown["tool_calls"] = [_call(call, style) for call in message.tool_calls]
     return shown
 
 
-def _call(call: ToolCall) -> dict[str, object]:
+def _call(call: ToolCall, style: ToolStyle) -> dict[str, object]:
     function = {"name": call.name, "arguments": phi.call_arguments(call)}
-    return {"id": call.id, "type": "function", "function": function}
+    return {"id": style.known_id(call.id), "type": "function", "function": function}
 
 
 def _tools(prompt: ChatPrompt) -> list[dict[str, object]] | None:
-    return [{"type": "function", "function": to_builtins(tool)} for tool in prompt.tools] or None
+    return [_tool(tool) for tool in prompt.tools] or None
+
+
+def _tool(tool: Tool) -> dict[str, object]:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}
 
 
 def _no_template() -> InvalidRequest:

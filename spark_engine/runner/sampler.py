@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from spark_engine.backends.base import Logits
 from spark_engine.errors import SparkError
+from spark_engine.runner.grammar_mask import Allowed, Constraint
 from spark_engine.runner.selection import choose
 from spark_engine.types.generation import SamplingOptions, StopRules
 
 GREEDY_BELOW = 1e-5
+FEW = 4096
+"""Up to so many allowed tokens are picked out; more are masked."""
 
 
 class Sampler:
@@ -21,11 +24,17 @@ class Sampler:
     """
 
     def __init__(
-        self, options: SamplingOptions, stop: StopRules, *, prompt: list[int], eos: frozenset[int]
+        self,
+        options: SamplingOptions,
+        stop: StopRules,
+        *,
+        prompt: list[int],
+        eos: frozenset[int],
+        constraint: Constraint | None = None,
     ) -> None:
-        self._options = options
+        self._options, self._constraint = options, constraint
         self.greedy = options.temperature < GREEDY_BELOW
-        self._random = None if self.greedy else np.random.Generator(np.random.PCG64(options.seed))
+        self._random = None if self.greedy else np.random.Generator(np.random.PCG64(_seed(options.seed)))
         self._bias = _arrays(options.logit_bias)
         self._eos = np.fromiter(eos, np.int64) if eos and (stop.ignore_eos or stop.min_tokens) else None
         self._eos_allowed_from = math.inf if stop.ignore_eos else stop.min_tokens
@@ -34,24 +43,48 @@ class Sampler:
         self._sampled = 0
         self._counting = bool(options.presence_penalty or options.frequency_penalty) or self._seen is not None
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer's grammar lets nothing follow but an end."""
+        return self._constraint is not None and self._constraint.is_complete
+
     def sample(self, logits: Logits) -> int:
-        """The next token. SparkError `bad_logits` when the logits are not numbers."""
-        adjusted = self._adjusted(logits)
-        best = int(adjusted.argmax())
-        peak = float(adjusted[best])
-        if not math.isfinite(peak):
-            raise _bad_logits()
-        token = best
-        if self._random is not None:
-            token = choose(adjusted, peak, self._options, self._random.random())
+        """The next token. SparkError `bad_logits` when the logits are not numbers, `grammar_too_complex` when a
+        grammar cannot go on.
+        """
+        mask = None if self._constraint is None else self._constraint.allowed(len(logits))
+        adjusted = self._adjusted(logits, mask)
+        token = self._pick(adjusted) if mask is None else self._pick_allowed(adjusted, mask)
+        if self._constraint is not None:
+            self._constraint.accept(token)
         self._sampled += 1
         if self._counting:
             self._counts[token] = self._counts.get(token, 0) + 1
         return token
 
-    def _adjusted(self, logits: Logits) -> Logits:
+    def _pick(self, logits: Logits) -> int:
+        best = int(logits.argmax())
+        peak = float(logits[best])
+        if not math.isfinite(peak):
+            raise _bad_logits()
+        if self._random is None:
+            return best
+        return choose(logits, peak, self._options, self._random.random())
+
+    def _pick_allowed(self, logits: Logits, mask: Allowed) -> int:
+        """As `_pick`, among what a mask allows: over few tokens or over all, whichever is less work."""
+        if self._random is None and mask[best := int(logits.argmax())] and math.isfinite(logits[best]):
+            return best
+        if np.count_nonzero(mask) <= FEW:
+            ids = np.flatnonzero(mask)
+            return int(ids[self._pick(logits[ids])])
+        return self._pick(np.where(mask, logits, np.float32(-np.inf)))
+
+    def _adjusted(self, logits: Logits, mask: Allowed | None) -> Logits:
         """The logits after bias, suppressed end and penalties; the very same array when none applies."""
         suppress = self._eos if self._sampled < self._eos_allowed_from else None
+        if suppress is not None and mask is not None and np.count_nonzero(mask) <= mask[suppress].sum():
+            suppress = None  # a grammar that only lets the answer end is stronger
         if self._bias is None and suppress is None and not self._counting:
             return logits
         changed = logits.copy()
@@ -83,6 +116,11 @@ def _arrays(values: dict[int, float] | dict[int, int]) -> tuple[NDArray[np.int64
     if not values:
         return None
     return np.fromiter(values.keys(), np.int64), np.fromiter(values.values(), np.float32)
+
+
+def _seed(seed: int | None) -> int | None:
+    """A seed as numpy takes it: not negative."""
+    return None if seed is None else seed % 2**64
 
 
 def _bad_logits() -> SparkError:

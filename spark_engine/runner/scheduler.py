@@ -12,7 +12,7 @@ from spark_engine.errors import DeadlineExceeded, SparkError
 from spark_engine.protocol.messages import SequenceEvent, SequenceFailed
 from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.logprobs import token_logprob
-from spark_engine.runner.lookup import worthwhile
+from spark_engine.runner.lookup import is_clear, worthwhile
 from spark_engine.runner.pace import Pace
 from spark_engine.runner.plan import Chunk, plan_step
 from spark_engine.runner.queue import Waiting
@@ -30,8 +30,11 @@ PREFILL_COST = 0.25  # of a decoded token, when clients' shares are counted
 class Scheduler:
     """The waiting and running sequences of one decoder."""
 
-    def __init__(self, decoder: Decoder, vocabulary: Vocabulary, kv: KvBudget) -> None:
+    def __init__(
+        self, decoder: Decoder, vocabulary: Vocabulary, kv: KvBudget, *, prompt_lookup: bool = True
+    ) -> None:
         self._decoder, self._vocabulary, self._kv = decoder, vocabulary, kv
+        self._most_guessed = decoder.max_logits - 1 if prompt_lookup else 0
         self._waiting = Waiting()
         self._running: dict[str, Sequence] = {}
         self._slots = Slots(decoder)
@@ -54,6 +57,11 @@ class Scheduler:
     def is_idle(self) -> bool:
         """Whether a step would do nothing."""
         return not self._running and not self._waiting
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the next step is likely to be like the last: all sequences decode, none waits."""
+        return not self._waiting and all(sequence.is_decoding for sequence in self._running.values())
 
     def __contains__(self, id: object) -> bool:
         return id in self._running or id in self._waiting
@@ -158,10 +166,13 @@ class Scheduler:
     def _with_guess(self, chunks: list[Chunk]) -> list[Chunk]:
         """The plan, with a guess of the next tokens where one sequence decodes alone and it pays."""
         sequence = chunks[0].sequence if len(chunks) == 1 else None
-        if sequence is None or sequence.lookup is None or not sequence.is_decoding:
+        if not self._most_guessed or sequence is None or sequence.lookup is None or not sequence.is_decoding:
             return chunks
-        room = min(sequence.limit - len(sequence.tokens), self._decoder.max_logits) - 1
-        guess = sequence.lookup.guess(sequence.tokens)[: max(0, room)]
+        if sequence.needs_plain_step:
+            sequence.needs_plain_step = False
+            return chunks
+        room = max(0, min(sequence.limit - len(sequence.tokens) - 1, self._most_guessed))
+        guess = sequence.lookup.guess(sequence.tokens)[:room]
         if guess := worthwhile(guess, sequence.lookup.hits, self.pace.costs()):
             return [Chunk(sequence, 1, tuple(guess))]
         sequence.lookup.recover()
@@ -194,13 +205,21 @@ class Scheduler:
             self._waiting.serve(chunk.sequence.client, cost)
 
     def _check_guess(self, chunk: Chunk, logits: Logits, events: list[SequenceEvent]) -> None:
-        """Take the tokens that the logits [1 + guessed, vocab_size] give, as long as the guess has the same."""
+        """Take the tokens that the logits [1 + guessed, vocab_size] give, as long as the guess has the same.
+
+        Where the two likeliest tokens are close, a plain step has to decide: kernels for several tokens round a
+        little differently.
+        """
         sequence, right = chunk.sequence, 0
+        sequence.computed -= 1
         for row, guessed in zip(logits, (*chunk.guess, None), strict=True):
+            if not is_clear(row):
+                sequence.needs_plain_step = True
+                break
+            sequence.computed += 1
             if self._advance(sequence, row, events) != guessed:
                 break
             right += 1
-            sequence.computed += 1
         self.decoded_tokens += right
         if sequence.lookup is not None:
             sequence.lookup.learn(len(chunk.guess), right)

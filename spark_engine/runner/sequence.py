@@ -53,6 +53,7 @@ class Sequence:
         self.tokens, self.prompt_length, self.limit = prompt, len(prompt), limit
         self.sampler, self.answer = sampler, answer
         self.lookup = Lookup() if sampler.greedy else None
+        self.needs_plain_step = False
         self.computed = self.cached = 0
         self.slot = self.arrival = -1
         self.served_at = 0

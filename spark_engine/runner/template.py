@@ -4,33 +4,38 @@ The template may compute, but not allocate: every operation that can make text o
 input is either left out or checked before it runs, and a watchdog ends what takes too long.
 """
 
-import ctypes
-import threading
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+import re
+from collections.abc import Mapping
 
 from jinja2 import Template, TemplateError
 
 from spark_engine.errors import InvalidRequest, SparkError
 from spark_engine.runner.template_sandbox import OutputTooLarge, TemplateRefusal, sandbox
+from spark_engine.runner.time_limit import TookTooLong, within
 
 MAX_SOURCE = 64 * 1024
 TIME_LIMIT_S = 2.0
-_T = TypeVar("_T")
+_KNOWS_TOOLS = re.compile(r"\btools\b")
 
 
 class ChatTemplate:
     """A compiled chat template. SparkError `bad_template` when it is none, or too large."""
 
     def __init__(self, source: str) -> None:
+        self.source = source
         if len(source.encode(errors="replace")) > MAX_SOURCE:
             raise _bad(f"It is larger than {MAX_SOURCE // 1024} KB.")
         try:
-            self._template: Template = _within_limit(lambda: sandbox().from_string(source))
+            self._template: Template = within(TIME_LIMIT_S, lambda: sandbox().from_string(source))
         except (TemplateError, RecursionError, OverflowError, SyntaxError) as error:
             raise _bad(_told(error)) from error
-        except _TookTooLong as error:
+        except TookTooLong as error:
             raise _bad("It takes too long to read.") from error
+
+    @property
+    def knows_tools(self) -> bool:
+        """Whether the template itself tells the model of its tools."""
+        return _KNOWS_TOOLS.search(self.source) is not None
 
     def render(
         self,
@@ -41,47 +46,15 @@ class ChatTemplate:
         """The conversation as text, ready for the answer. InvalidRequest when the template refuses it."""
         given = {**variables, "messages": messages, "tools": tools, "add_generation_prompt": True}
         try:
-            return _within_limit(lambda: self._template.render(given))
+            return within(TIME_LIMIT_S, lambda: self._template.render(given))
         except TemplateRefusal as error:
             raise _refused(str(error)) from error
-        except _TookTooLong as error:
+        except TookTooLong as error:
             raise _failed(f"it took longer than {TIME_LIMIT_S:g} s") from error
         except OutputTooLarge as error:
             raise _failed("its output became too large") from error
         except Exception as error:
             raise _failed(_told(error)) from error
-
-
-class _TookTooLong(BaseException):
-    """Raised inside a rendering by the watchdog; no template can catch it."""
-
-
-def _within_limit(work: Callable[[], _T]) -> _T:
-    """Do `work` on a thread of its own; `_TookTooLong` when it has not ended in time.
-
-    The interpreter raises the exception between two instructions of that thread, on every platform.
-    """
-    results: list[_T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="template", daemon=True)
-    thread.start()
-    thread.join(TIME_LIMIT_S)
-    if thread.is_alive() and thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(_TookTooLong)
-        )
-        thread.join(TIME_LIMIT_S)
-        raise _TookTooLong
-    if errors:
-        raise errors[0]
-    return results[0]
 
 
 def _told(error: BaseException) -> str:

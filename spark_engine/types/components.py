@@ -45,8 +45,8 @@ ComponentStatus = Missing | Installing | Removing | Installed | Verified | Broke
 
 
 class ComponentEntry(Struct, frozen=True):
-    """One component: `onnx`, `gguf` or `torch`. `download_bytes` is a rounded estimate of what installing
-    fetches.
+    """One component: `onnx`, `gguf`, `torch` or `genai`. `formats` are those that only it can run;
+    `download_bytes` is a rounded estimate of what installing fetches.
     """
 
     id: str

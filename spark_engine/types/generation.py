@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from spark_engine.types.chat import Prompt
+from spark_engine.types.chat import Prompt, ToolCallPiece, join_pieces
 
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
 
@@ -37,11 +37,51 @@ class StopRules(Struct, frozen=True, omit_defaults=True):
     ignore_eos: bool = False
 
 
+class JsonObjectGrammar(Struct, frozen=True, tag="json_object"):
+    """Any JSON object."""
+
+    param: str = "grammar"
+
+
+class JsonSchemaGrammar(Struct, frozen=True, tag="json_schema"):
+    """JSON that fits a schema, itself JSON as text. `strict` False: what cannot be enforced is ignored."""
+
+    schema: str
+    strict: bool = True
+    param: str = "grammar"
+
+
+class RegexGrammar(Struct, frozen=True, tag="regex"):
+    """Text that a regular expression matches as a whole, in the syntax of Rust's `regex` crate."""
+
+    pattern: str
+    param: str = "grammar"
+
+
+class LarkGrammar(Struct, frozen=True, tag="lark"):
+    """Text of a context-free grammar, in Lark's or GBNF's syntax; its first rule is `start` or `root`."""
+
+    source: str
+    param: str = "grammar"
+
+
+class ChoiceGrammar(Struct, frozen=True, tag="choice"):
+    """One of these texts."""
+
+    options: tuple[str, ...]
+    param: str = "grammar"
+
+
+Grammar = JsonObjectGrammar | JsonSchemaGrammar | RegexGrammar | LarkGrammar | ChoiceGrammar
+"""What an answer has to be. `param` is the field of the request it came from, for refusals."""
+
+
 class GenerationRequest(Struct, frozen=True):
     """One generation, as the engine accepts it and as the runner receives it.
 
     `model` is a model id, a variant id or `auto`; `client` says who asks (shown, never used to authorise).
     `priority`: lower goes first. `deadline_s`: seconds after which the answer is of no use any more.
+    `grammar`: what the answer has to be; calls of the prompt's tools are possible beside it.
     """
 
     id: str
@@ -52,6 +92,7 @@ class GenerationRequest(Struct, frozen=True):
     client: str = ""
     priority: int = 0
     deadline_s: float | None = None
+    grammar: Grammar | None = None
 
 
 class TokenLogprob(Struct, frozen=True):
@@ -102,11 +143,12 @@ class Started(Struct, frozen=True, tag="started"):
 
 
 class Delta(Struct, frozen=True, tag="delta", omit_defaults=True):
-    """New text. One delta may hold several tokens when the reader is slower than the model."""
+    """New text, or pieces of tool calls. One delta may hold several tokens when the reader is slower than the model."""
 
     text: str
     tokens: tuple[int, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
+    calls: tuple[ToolCallPiece, ...] = ()
 
 
 class Finished(Struct, frozen=True, tag="finished"):
@@ -131,5 +173,10 @@ GenerationEvent = Started | Delta | Finished | Failed
 
 
 def merge_deltas(first: Delta, second: Delta) -> Delta:
-    """Two deltas as one; the order of text, tokens and log-probabilities is kept."""
-    return Delta(first.text + second.text, first.tokens + second.tokens, first.logprobs + second.logprobs)
+    """Two deltas as one; the order of text, tokens, log-probabilities and calls is kept."""
+    return Delta(
+        first.text + second.text,
+        first.tokens + second.tokens,
+        first.logprobs + second.logprobs,
+        join_pieces(first.calls + second.calls) if second.calls else first.calls,
+    )

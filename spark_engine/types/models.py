@@ -7,6 +7,10 @@ from msgspec import Struct
 from spark_engine.types.generation import SamplingOptions
 
 ModelFormat = Literal["onnx", "gguf", "safetensors", "pytorch", "echo"]
+ModelKind = Literal["generator", "embedder", "reranker"]
+"""What a model is made for: writing text, one vector per text, or one score per pair of texts."""
+Pooling = Literal["mean", "last", "cls"]
+"""How the vectors of a text's tokens become the text's: their mean, the last token's, or the first one's."""
 
 
 class NotInstalled(Struct, frozen=True, tag="not_installed"):
@@ -65,7 +69,7 @@ VariantStatus = NotInstalled | Unloaded | Loading | Ready | Unloading | Restarti
 
 class VariantEntry(Struct, frozen=True):
     """One file set of a model in one format. `path` is None until installed; `component` is the
-    backend component it needs that is not there (None: nothing is missing)."""
+    backend component it needs that is not there (None: nothing is missing); `kind` is read from its files."""
 
     id: str
     format: ModelFormat
@@ -74,11 +78,12 @@ class VariantEntry(Struct, frozen=True):
     status: VariantStatus
     path: str | None = None
     component: str | None = None
+    kind: ModelKind = "generator"
 
 
 class ModelEntry(Struct, frozen=True):
     """A model with its variants, best first. `sampling` is what its makers advise: it stands where a request
-    says nothing.
+    says nothing. `pooling`: how its embeddings are made (None: as its files say, else by their mean).
     """
 
     id: str
@@ -90,6 +95,7 @@ class ModelEntry(Struct, frozen=True):
     context: int
     variants: tuple[VariantEntry, ...] = ()
     sampling: SamplingOptions = SamplingOptions()
+    pooling: Pooling | None = None
 
 
 def is_installed(status: VariantStatus) -> bool:

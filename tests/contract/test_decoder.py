@@ -1,5 +1,6 @@
 """What every backend promises: a slot's logits depend on its own tokens only, however the work is cut and mixed."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ LENGTHS = (5, 40, 17, 300, 1, 90, 33, 520)
     params=[
         "echo",
         "onnx",
+        pytest.param("genai", marks=pytest.mark.component("genai")),
         pytest.param("gguf", marks=pytest.mark.component("gguf")),
         pytest.param("safetensors", marks=pytest.mark.component("torch")),
         pytest.param("pytorch", marks=pytest.mark.component("torch")),
@@ -78,6 +80,43 @@ def test_logits_are_one_float32_vector_each_and_only_where_wanted(decoder: Decod
     assert wanted.shape == (decoder.vocab_size,)
     assert wanted.dtype == np.float32
     assert np.isfinite(wanted).all()
+
+
+def test_logits_of_several_last_tokens_are_those_of_single_steps(decoder: Decoder) -> None:
+    if decoder.max_logits == 1:
+        pytest.skip(f"{decoder.device}: gives the logits of one token a step")
+    prompt, checked = tokens_of(decoder, 40, 1), tokens_of(decoder, 5, 2)
+    put(decoder, 0, prompt)
+    put(decoder, 1, prompt)
+    single = [put(decoder, 1, [token], len(prompt) + place) for place, token in enumerate(checked)]
+    beside = SlotInput(2, 0, tokens_of(decoder, 3, 3), True)
+    several, other = decoder.forward([SlotInput(0, len(prompt), checked, True, 4), beside])
+    assert several is not None
+    assert other is not None
+    assert (several.shape, other.shape) == ((4, decoder.vocab_size), (decoder.vocab_size,))
+    for one, row in zip(single[1:], several, strict=True):
+        same(one, row)
+    decoder.truncate(0, len(prompt) + 2)
+    same(put(decoder, 0, checked[2:], len(prompt) + 2), single[-1])
+
+
+def test_the_cache_stays_within_its_limit(decoder: Decoder) -> None:
+    lengths: dict[int, int] = {}
+    decoder.limit_kv(1)
+    try:
+        for slot, length in enumerate(LENGTHS[:6]):
+            put(decoder, slot, tokens_of(decoder, length, slot))
+            lengths[slot] = length
+            assert decoder.kv_bytes() <= decoder.kv_bytes_for(list(lengths.values()))
+        for slot in (3, 0, 5):
+            decoder.free(slot)
+            del lengths[slot]
+            assert decoder.kv_bytes() <= decoder.kv_bytes_for(list(lengths.values()))
+        assert (
+            0 < decoder.kv_bytes_for([1]) <= decoder.kv_bytes_for([1, 700]) <= decoder.kv_bytes_for([700] * 3)
+        )
+    finally:
+        decoder.limit_kv(sys.maxsize)
 
 
 def test_answers_in_the_order_of_the_batch(decoder: Decoder) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from spark_engine.protocol.messages import SequenceFinished
-from spark_engine.runner.lookup import StepCosts
+from spark_engine.runner.lookup import MOST, Lookup, StepCosts
 from spark_engine.runner.model import Model
 from spark_engine.runner.pace import Pace
 from spark_engine.types.chat import ChatMessage, ChatPrompt
@@ -13,6 +13,7 @@ from spark_engine.types.generation import GenerationRequest, SamplingOptions, St
 from tests.support.decoders import Bench, Told, load_model, path_of
 
 TIE = 1e-4
+ROUNDING = 0.1  # of kernels for one token and for several, where activations are 8-bit integers
 WORDS = "How do I download a model and connect an app to Spark on this machine without any cloud at all"
 
 
@@ -47,12 +48,12 @@ def alone(model: Model, request: GenerationRequest) -> Told:
     return bench.told[request.id]
 
 
-def ties(one: Told, other: Told) -> int:
+def ties(one: Told, other: Told, within: float = TIE) -> int:
     """0 when the tokens agree, 1 when they part at a tie; fails when they part anywhere else."""
     for place, (mine, theirs) in enumerate(zip(one.tokens, other.tokens, strict=False)):
         if mine != theirs:
             best, second = one.logprobs[place].top[:2]
-            assert best.logprob - second.logprob < TIE, f"other tokens from {place} on, and no tie"
+            assert best.logprob - second.logprob < within, f"other tokens from {place} on, and no tie"
             return 1
     assert len(one.tokens) == len(other.tokens)
     return 0
@@ -105,17 +106,25 @@ def test_guessed_tokens_change_no_token(model: Model, monkeypatch: pytest.Monkey
     if model.decoder.max_logits == 1:
         pytest.skip(f"{model.decoder.device}: gives the logits of one token a step")
     sampling, stop = SamplingOptions(temperature=0, logprobs=2), StopRules(max_tokens=60, ignore_eos=True)
-    text = "Repeat this: the quick brown fox jumps over the lazy dog and the lazy dog sleeps"
-    asked = GenerationRequest("a", "m", ChatPrompt((ChatMessage("user", text),)), sampling, stop)
+    asked = GenerationRequest("a", "m", ChatPrompt((ChatMessage("user", WORDS),)), sampling, stop)
+    plain = Bench(model)
+    monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(0.0, 0.0, 0.0))
+    plain.run([asked])
+    told = plain.told["a"].tokens
+    whole = [*model.prompts.encode(asked.prompt), *told]
+
+    def guess(self: Lookup, tokens: list[int]) -> list[int]:
+        """What will be said, with a mistake now and then."""
+        coming = whole[len(tokens) : len(tokens) + MOST]
+        return [token + 1 if place == 3 and len(tokens) % 2 else token for place, token in enumerate(coming)]
+
+    monkeypatch.setattr(Lookup, "guess", guess)
     monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(1.0, 0.9, 0.1))
     guessing = Bench(model)
     guessing.run([asked])
-    monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(0.0, 0.0, 0.0))
-    plain = Bench(model)
-    plain.run([asked])
-    assert guessing.scheduler.steps < plain.scheduler.steps
-    parted = ties(plain.told["a"], guessing.told["a"])
+    parted = ties(plain.told["a"], guessing.told["a"], ROUNDING)
     print(f"{parted} ties, {guessing.scheduler.steps} steps instead of {plain.scheduler.steps}")
+    assert parted or guessing.scheduler.steps < plain.scheduler.steps / 1.5
 
 
 def test_a_seed_gives_the_same_tokens_in_company(model: Model) -> None:

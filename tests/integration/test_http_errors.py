@@ -37,6 +37,7 @@ def said(**message: Any) -> dict[str, Any]:
     return chat(messages=[message])
 
 
+TOOL = {"type": "function", "function": {"name": "f"}}
 NESTED = json.loads("[" * 80 + "]" * 80)
 BAD_CHATS: list[tuple[Any, str | None]] = [
     (b"", None),
@@ -107,7 +108,7 @@ BAD_CHATS: list[tuple[Any, str | None]] = [
     (chat(stop=["a"] * 17), "stop"),
     (chat(stop=5), "stop"),
     (chat(n=0), "n"),
-    (chat(n=2), "n"),
+    (chat(n=17), "n"),
     (chat(logit_bias={"x": 1}), "logit_bias"),
     (chat(logit_bias={"5": 101}), "logit_bias.5"),
     (chat(logit_bias=[1]), "logit_bias"),
@@ -132,8 +133,32 @@ BAD_CHATS: list[tuple[Any, str | None]] = [
         "tools[0].function.parameters",
     ),
     (chat(tool_choice="required"), "tool_choice"),
+    (chat(tool_choice=SECRET), "tool_choice"),
     (chat(tool_choice={"type": "function", "function": {"name": "f"}}), "tool_choice"),
-    (chat(response_format={"type": "json_object"}), "response_format"),
+    (
+        chat(tools=[TOOL], tool_choice={"type": "function", "function": {"name": SECRET}}),
+        "tool_choice",
+    ),
+    (chat(tools=[TOOL], parallel_tool_calls=1), "parallel_tool_calls"),
+    (chat(response_format={"type": SECRET}), "response_format.type"),
+    (chat(response_format={"type": "json_schema"}), "response_format"),
+    (
+        chat(response_format={"type": "json_schema", "json_schema": {"schema": SECRET}}),
+        "response_format.json_schema.schema",
+    ),
+    (
+        chat(response_format={"type": "json_schema", "json_schema": {"schema": {"a": NESTED}}}),
+        "response_format",
+    ),
+    (chat(grammar=5), "grammar"),
+    (chat(grammar={"type": "abnf", "value": "x"}), "grammar.type"),
+    (chat(grammar={"type": "regex", "value": {}}), "grammar"),
+    (chat(guided_json=[SECRET]), "guided_json"),
+    (chat(guided_regex=""), "guided_regex"),
+    (chat(guided_choice=[]), "guided_choice"),
+    (chat(guided_choice=["a", 5]), "guided_choice[1]"),
+    (chat(guided_regex="a", response_format={"type": "json_object"}), "guided_regex"),
+    (chat(grammar="start: /a/", guided_choice=["a"]), "guided_choice"),
 ]
 BAD_COMPLETIONS: list[tuple[Any, str | None]] = [
     ({"model": "auto"}, "prompt"),
@@ -195,6 +220,7 @@ FIELDS = [
         "model messages temperature top_p top_k min_p stop n seed max_tokens logit_bias logprobs top_logprobs"
     ).split(),
     *("stream_options tools tool_choice response_format user prompt echo presence_penalty priority").split(),
+    *("grammar guided_json guided_regex guided_grammar guided_choice parallel_tool_calls").split(),
 ]
 
 

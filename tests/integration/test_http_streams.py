@@ -12,6 +12,7 @@ import pytest
 from spark_engine.api.sse import EventStream
 from spark_engine.client.sse import SseDecoder
 from spark_engine.tasks import create_task
+from spark_engine.types.chat import ToolCallPiece
 from spark_engine.types.generation import Delta, Failed, Finished, TokenLogprob
 from spark_engine.types.models import Unloaded
 from spark_engine.types.state import EngineEvent, PhaseChanged, StateSnapshot, VariantChanged, apply_event
@@ -137,25 +138,31 @@ async def test_a_crash_in_the_middle_is_an_error_event_and_the_end() -> None:
 
 
 async def test_tool_calls_are_told_as_such() -> None:
-    pieces = ("I add. <|tool", '_call|>[{"name": "add", "arguments": {"a": 1}}]', "<|/tool_call|>")
-    events = [Delta(p, (1,)) for p in pieces]
-    async with serving(ScriptedEngine(script(*events, finished()))) as api:
+    pieces = (
+        ToolCallPiece(0, "c1", "add"),
+        ToolCallPiece(0, arguments='{"a"'),
+        ToolCallPiece(0, arguments=": 1}"),
+    )
+    events = [Delta("I add. ", (1,)), *(Delta("", (1,), calls=(piece,)) for piece in pieces)]
+    async with serving(ScriptedEngine(script(*events, finished("tool_calls")))) as api:
         chunks = [
             json.loads(c) for c in (await payloads(api, "/v1/chat/completions", CHAT | {"tools": TOOLS}))[:-1]
         ]
         async with httpx.AsyncClient(base_url=api.address) as http:
-            whole = (await http.post("/v1/chat/completions", json=CHAT | {"tools": TOOLS})).json()["choices"][
-                0
-            ]
-            plain = (await http.post("/v1/chat/completions", json=CHAT)).json()["choices"][0]
+            reply = (await http.post("/v1/chat/completions", json=CHAT | {"tools": TOOLS})).json()
     deltas = [c["choices"][0]["delta"] for c in chunks]
     assert "".join(d.get("content", "") for d in deltas) == "I add. "
-    (call,) = next(d["tool_calls"] for d in deltas if "tool_calls" in d)
-    assert call["function"] == {"name": "add", "arguments": '{"a":1}'}
-    assert call["index"] == 0
+    calls = [call for d in deltas for call in d.get("tool_calls", ())]
+    assert (calls[0]["id"], calls[0]["type"], calls[0]["function"]["name"]) == ("c1", "function", "add")
+    assert all("id" not in call and "name" not in call["function"] for call in calls[1:])
+    assert {call["index"] for call in calls} == {0}
+    assert "".join(call["function"]["arguments"] for call in calls) == '{"a": 1}'
+    (whole,) = reply["choices"]
     assert chunks[-1]["choices"][0]["finish_reason"] == whole["finish_reason"] == "tool_calls"
-    assert whole["message"]["tool_calls"][0]["function"]["name"] == "add"
-    assert plain["message"]["content"] == "".join(pieces)
+    assert whole["message"]["content"] == "I add. "
+    assert whole["message"]["tool_calls"] == [
+        {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    ]
 
 
 async def test_a_client_that_leaves_a_stream_cancels_its_generation() -> None:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from spark_engine.backends.base import LoadStep, Logits, SlotInput
+from spark_engine.backends.base import LoadStep, Logits, Reading, SlotInput
 from spark_engine.backends.echo import SIZE
+from spark_engine.errors import CannotEmbed
 from spark_engine.protocol.messages import LoadPlan
+from spark_engine.types.models import Pooling
 
 Predict = Callable[[Sequence[int]], int]
 
@@ -21,6 +23,7 @@ class CheckingDecoder:
     max_context = 200
     max_logits = 9
     device = "test"
+    pooling: Pooling | None = None
 
     def __init__(self, slots: int = 3, predict: Predict = lambda tokens: len(tokens) % 200) -> None:
         self.max_slots = slots
@@ -47,6 +50,9 @@ class CheckingDecoder:
         results = [self._run(entry) for entry in batch]
         assert self.kv_bytes() <= self.limit
         return results
+
+    def read(self, length: int) -> Reading:
+        raise CannotEmbed("it computes no hidden states")
 
     def _run(self, entry: SlotInput) -> Logits | None:
         tokens = self.tokens[entry.slot]

@@ -49,15 +49,16 @@ def gguf_file() -> Path:
     return file
 
 
-def write_pytorch(folder: Path) -> Path:
-    """spark-nano as a PyTorch checkpoint, written into `folder`."""
+def write_pytorch(folder: Path, source: Path | None = None, name: str = "pytorch_model.bin") -> Path:
+    """A SafeTensors folder, by default spark-nano's, as a PyTorch checkpoint written into `folder`."""
     import torch
     from safetensors.torch import load_file
 
-    source = safetensors_folder()
+    source = source or safetensors_folder()
+    folder.mkdir(exist_ok=True)
     for file in (*source.glob("*.json"), *source.glob("*.jinja")):
         shutil.copy(file, folder)
-    torch.save(load_file(source / "model.safetensors"), folder / "pytorch_model.bin")
+    torch.save(load_file(source / "model.safetensors"), folder / name)
     return folder
 
 
@@ -78,8 +79,8 @@ _FOLDERS: dict[Decoding, Callable[[], Path]] = {
 def load_model(decoding: Decoding, *, slots: int = 8, context: int = 1024, path: str = "") -> Model:
     """Load spark-nano or the echo in this process; `genai` is the ONNX model under onnxruntime-genai."""
     where = path or (str(_FOLDERS[decoding]()) if decoding in _FOLDERS else "")
-    by_genai = decoding == "genai"
-    model_format, device = ("onnx", "genai:cpu") if by_genai else (decoding, "cpu")
+    model_format: ModelFormat = "onnx" if decoding == "genai" else decoding
+    device = "genai:cpu" if decoding == "genai" else "cpu"
     plan = LoadPlan("test:model", model_format, where, device, context=context, slots=slots)
     return Model.load(plan, lambda step: None)
 

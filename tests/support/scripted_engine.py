@@ -26,6 +26,7 @@ from spark_engine.engine.stream import LocalStream, Mailbox
 from spark_engine.errors import NotFound
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.components import ComponentEntry, Missing
+from spark_engine.types.embeddings import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from spark_engine.types.generation import (
     Delta,
     Failed,
@@ -99,12 +100,7 @@ class ScriptedEngine:
 
     async def submit(self, request: GenerationRequest) -> LocalStream:
         self.requests.append(request)
-        if self._before is not None:
-            try:
-                await self._before()
-            except asyncio.CancelledError:
-                self.withdrawn.append(request.id)
-                raise
+        await self._let_through(request.id)
         mailbox = Mailbox()
         feeder = create_task(self._feed(request, mailbox), name="script")
         self._feeders.append(feeder)
@@ -114,6 +110,24 @@ class ScriptedEngine:
             feeder.cancel()
 
         return LocalStream(Started(SERVED, 3), mailbox, cancel)
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """The same vector for each input, once `before` has let it through."""
+        await self._let_through(request.id)
+        return Embeddings((b"\0\0\x80\x3f",) * len(request.inputs), 3, Timings(), SERVED)
+
+    async def rerank(self, request: RerankRequest) -> Ranking:
+        """The later, the better."""
+        await self._let_through(request.id)
+        return Ranking(tuple(map(float, range(len(request.documents)))), 3, Timings(), SERVED)
+
+    async def _let_through(self, id: str) -> None:
+        if self._before is not None:
+            try:
+                await self._before()
+            except asyncio.CancelledError:
+                self.withdrawn.append(id)
+                raise
 
     async def _feed(self, request: GenerationRequest, mailbox: Mailbox) -> None:
         async for event in self._script(request):

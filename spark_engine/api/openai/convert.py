@@ -4,11 +4,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from spark_engine.api.openai.grammars import check_json, grammar_of, wrong
 from spark_engine.api.openai.schema import (
     ChatCompletionRequest,
     CompletionRequest,
     Content,
     MessageBody,
+    NamedTool,
     SamplingBody,
     ToolBody,
 )
@@ -22,13 +24,13 @@ from spark_engine.types.chat import (
     TokensPrompt,
     Tool,
     ToolCall,
+    ToolChoice,
 )
 from spark_engine.types.generation import GenerationRequest, SamplingOptions, StopRules
 from spark_engine.types.ids import fresh_id
 
 COMPLETION_MAX_TOKENS = 16
 """OpenAI's default for completions; a chat answer may fill the context."""
-MAX_SCHEMA_DEPTH = 64
 _SAMPLING = (
     "temperature",
     "top_p",
@@ -42,10 +44,9 @@ _SAMPLING = (
 
 def chat_request(body: ChatCompletionRequest, advised: SamplingOptions, client: str) -> GenerationRequest:
     """A chat completion. `advised` stands where the body says nothing; raises InvalidRequest."""
-    _refuse_unsupported_chat(body)
     if body.top_logprobs is not None and not body.logprobs:
-        raise _wrong("top_logprobs", "needs logprobs: true")
-    prompt = ChatPrompt(tuple(map(_message, body.messages)), _tools(body))
+        raise wrong("top_logprobs", "needs logprobs: true")
+    prompt = ChatPrompt(tuple(map(_message, body.messages)), _tools(body), _tool_choice(body))
     logprobs = (body.top_logprobs or 0) if body.logprobs else None
     max_tokens = body.max_completion_tokens or body.max_tokens
     return _request("chatcmpl", body, prompt, _sampling(body, advised, logprobs), max_tokens, client)
@@ -71,11 +72,18 @@ def _request(
 ) -> GenerationRequest:
     min_tokens = body.min_tokens or 0
     if max_tokens is not None and min_tokens > max_tokens:
-        raise _wrong("min_tokens", "must not be larger than max_tokens")
+        raise wrong("min_tokens", "must not be larger than max_tokens")
     stop = (body.stop,) if isinstance(body.stop, str) else tuple(body.stop or ())
     rules = StopRules(max_tokens, min_tokens, stop, bool(body.ignore_eos))
     return GenerationRequest(
-        fresh_id(prefix), body.model, prompt, sampling, rules, client, body.priority or 0
+        fresh_id(prefix),
+        body.model,
+        prompt,
+        sampling,
+        rules,
+        client,
+        body.priority or 0,
+        grammar=grammar_of(body),
     )
 
 
@@ -91,7 +99,7 @@ def _sampling(body: SamplingBody, advised: SamplingOptions, logprobs: int | None
 
 def _logit_bias(given: dict[str, float]) -> dict[int, float]:
     if not all(key.isascii() and key.isdigit() and len(key) <= 9 for key in given):
-        raise _wrong("logit_bias", "must have token ids as keys")
+        raise wrong("logit_bias", "must have token ids as keys")
     return {int(key): bias for key, bias in given.items()}
 
 
@@ -125,31 +133,24 @@ def _tools(body: ChatCompletionRequest) -> tuple[Tool, ...]:
 
 
 def _tool(body: ToolBody, place: int) -> Tool:
-    parameters = body.function.parameters or {}
-    _check_schema(parameters, f"tools[{place}].function.parameters")
-    return Tool(body.function.name, body.function.description or "", parameters)
+    function = body.function
+    parameters = function.parameters or {}
+    check_json(parameters, f"tools[{place}].function.parameters")
+    return Tool(function.name, function.description or "", parameters, function.strict)
 
 
-def _check_schema(value: object, path: str, depth: int = 0) -> None:
-    """Only what the pipe to the runner can carry: bounded depth, integers of 64 bits."""
-    if depth > MAX_SCHEMA_DEPTH:
-        raise _wrong(path, "is nested too deeply")
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise _wrong(path, "holds a number that is too large")
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for item in inner:
-        _check_schema(item, path, depth + 1)
-
-
-def _refuse_unsupported_chat(body: ChatCompletionRequest) -> None:
-    if body.response_format is not None and body.response_format.type != "text":
-        raise _unsupported("response_format", "answers are free text so far")
-    if body.tool_choice not in (None, "auto", "none"):
-        raise _unsupported("tool_choice", "the model itself decides whether it calls a tool: auto or none")
-
-
-def _wrong(param: str, demand: str) -> InvalidRequest:
-    return InvalidRequest("invalid_value", "The request is wrong", f"{param} {demand}.", param=param)
+def _tool_choice(body: ChatCompletionRequest) -> ToolChoice:
+    choice, parallel = body.tool_choice, body.parallel_tool_calls is not False
+    if not isinstance(choice, NamedTool) and choice != "required":
+        return ToolChoice(parallel=parallel)
+    names = [tool.function.name for tool in body.tools or ()]
+    if not names:
+        raise wrong("tool_choice", "needs tools to choose from")
+    if not isinstance(choice, NamedTool):
+        return ToolChoice(required=True, parallel=parallel)
+    if choice.function.name not in names:
+        raise wrong("tool_choice", "names a function that is not among the tools")
+    return ToolChoice(name=choice.function.name, parallel=parallel)
 
 
 def _unsupported(param: str, reason: str) -> InvalidRequest:

@@ -1,13 +1,15 @@
 """Generations in OpenAI's shapes: whole answers, and chunks from a template, a few microseconds each."""
 
 import time
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from spark_engine.api.answers import Answer
+from spark_engine.api.branches import together
 from spark_engine.api.openai.replies import (
     AssistantMessage,
     ChatChoice,
@@ -18,17 +20,18 @@ from spark_engine.api.openai.replies import (
     ChatLogprobs,
     CompletionUsage,
     FunctionCall,
+    FunctionCallPiece,
     PromptTokensDetails,
     TextChoice,
     TextCompletion,
     TextLogprobs,
     TokenLogprobObject,
     ToolCallObject,
+    ToolCallPieceObject,
     TopLogprob,
 )
 from spark_engine.api.sse import sse
-from spark_engine.api.tool_calls import ToolCallReader
-from spark_engine.types.chat import ToolCall
+from spark_engine.types.chat import ToolCall, ToolCallPiece
 from spark_engine.types.generation import Delta, Finished, FinishReason, Served, TokenLogprob, Usage
 
 LOWEST_LOGPROB = -9999.0
@@ -47,58 +50,54 @@ class Chunks(Protocol):
     def delta(self, event: Delta) -> bytes:
         """New text; empty when there is nothing to tell yet."""
 
-    def finish(self, event: Finished) -> bytes:
-        """The end of a generation that worked."""
+    def finish(self, event: Finished, all: Finished | None) -> bytes:
+        """The end of a generation that worked; with the figures of `all` when it is the last of its request."""
 
 
 class ChatChunks:
-    """The chunks of one chat completion. `reads_calls`: look for tool calls in the text."""
+    """The chunks of one answer of a chat completion; `index` is its number."""
 
-    def __init__(self, id: str, served: Served, *, wants_usage: bool, reads_calls: bool) -> None:
+    def __init__(self, id: str, served: Served, *, wants_usage: bool, index: int = 0) -> None:
         self._chunk = ChatCompletionChunk(id, int(time.time()), served.model, ())
-        self._served, self._wants_usage = served, wants_usage
-        self._calls = ToolCallReader() if reads_calls else None
+        self._served, self._wants_usage, self._index = served, wants_usage, index
         marked = self._with(ChatDelta(content=_MARK))
         self._before, self._after = _template(marked)
 
     def first(self) -> bytes:
         """The role, and what runs the request."""
-        choice = ChatChunkChoice(ChatDelta(role="assistant", content=""))
-        return sse(_encode(replace(self._chunk, choices=(choice,), spark=self._served)))
+        first = self._with(ChatDelta(role="assistant", content=""))
+        return sse(_encode(replace(first, spark=self._served)))
 
     def delta(self, event: Delta) -> bytes:
-        """New text, or log-probabilities, or nothing."""
-        text = event.text if self._calls is None else self._calls.feed(event.text)
+        """New text, log-probabilities and pieces of calls, or nothing."""
+        told = b""
         if event.logprobs:
             logprobs = ChatLogprobs(_chat_logprobs(event.logprobs))
-            return sse(_encode(self._with(ChatDelta(content=text), logprobs=logprobs)))
-        return self._before + _encode(text) + self._after if text else b""
+            told = sse(_encode(self._with(ChatDelta(content=event.text), logprobs=logprobs)))
+        elif event.text:
+            told = self._before + _encode(event.text) + self._after
+        if event.calls:
+            told += sse(_encode(self._with(ChatDelta(tool_calls=tuple(map(_piece, event.calls))))))
+        return told
 
-    def finish(self, event: Finished) -> bytes:
-        """Held-back text, tool calls, the reason; usage and timings in the last of these chunks."""
-        text, calls = self._calls.finish() if self._calls else ("", ())
-        told = self._before + _encode(text) + self._after if text else b""
-        if calls:
-            told += sse(_encode(self._with(ChatDelta(tool_calls=_call_objects(calls, indexed=True)))))
-        last = self._with(ChatDelta(), reason=_reason(event.reason, calls))
-        if not self._wants_usage:
-            return told + sse(_encode(_with_figures(last, event)))
-        return told + sse(_encode(last)) + sse(_encode(_with_figures(replace(last, choices=()), event)))
+    def finish(self, event: Finished, all: Finished | None) -> bytes:
+        """The reason; usage and timings of all in the last chunk of a request."""
+        return _last(self._with(ChatDelta(), reason=event.reason), all, alone=self._wants_usage)
 
     def _with(
         self, delta: ChatDelta, *, reason: FinishReason | None = None, logprobs: ChatLogprobs | None = None
     ) -> ChatCompletionChunk:
-        return replace(self._chunk, choices=(ChatChunkChoice(delta, reason, logprobs),))
+        return replace(self._chunk, choices=(ChatChunkChoice(delta, reason, logprobs, self._index),))
 
 
 class TextChunks:
-    """The chunks of one completion."""
+    """The chunks of one continuation of a completion; `index` is its number."""
 
-    def __init__(self, id: str, served: Served, *, wants_usage: bool) -> None:
+    def __init__(self, id: str, served: Served, *, wants_usage: bool, index: int = 0) -> None:
         self._chunk = TextCompletion(id, int(time.time()), served.model, ())
-        self._wants_usage = wants_usage
+        self._wants_usage, self._index = wants_usage, index
         self._offset = 0
-        self._before, self._after = _template(replace(self._chunk, choices=(TextChoice(_MARK),)))
+        self._before, self._after = _template(self._with(_MARK))
 
     def first(self) -> bytes:
         """Nothing: a completion has no role to tell."""
@@ -109,37 +108,46 @@ class TextChunks:
         if event.logprobs:
             logprobs = _text_logprobs(event.logprobs, self._offset)
             self._offset += sum(len(t.text) for t in event.logprobs)
-            return sse(_encode(replace(self._chunk, choices=(TextChoice(event.text, None, logprobs),))))
+            return sse(_encode(self._with(event.text, logprobs=logprobs)))
         return self._before + _encode(event.text) + self._after if event.text else b""
 
-    def finish(self, event: Finished) -> bytes:
-        """The reason; usage and timings in the last chunk."""
-        last = replace(self._chunk, choices=(TextChoice("", event.reason),))
-        if not self._wants_usage:
-            return sse(_encode(_with_figures(last, event)))
-        return sse(_encode(last)) + sse(_encode(_with_figures(replace(last, choices=()), event)))
+    def finish(self, event: Finished, all: Finished | None) -> bytes:
+        """The reason; usage and timings of all in the last chunk of a request."""
+        return _last(self._with("", reason=event.reason), all, alone=self._wants_usage)
+
+    def _with(
+        self, text: str, *, reason: FinishReason | None = None, logprobs: TextLogprobs | None = None
+    ) -> TextCompletion:
+        return replace(self._chunk, choices=(TextChoice(text, reason, logprobs, self._index),))
 
 
-def chat_completion(id: str, answer: Answer, *, reads_calls: bool) -> ChatCompletion:
+def chat_completion(id: str, answers: Sequence[Answer]) -> ChatCompletion:
     """A whole chat completion."""
-    text, calls = _split_calls(answer.text) if reads_calls else (answer.text, ())
-    message = AssistantMessage(text)
-    if calls:
-        message = AssistantMessage(text or None, tool_calls=_call_objects(calls))
-    logprobs = ChatLogprobs(_chat_logprobs(answer.logprobs)) if answer.logprobs else None
-    choice = ChatChoice(message, _reason(answer.end.reason, calls), logprobs)
-    end = answer.end
+    end = together([answer.end for answer in answers])
+    choices = tuple(_chat_choice(answer, index) for index, answer in enumerate(answers))
     return ChatCompletion(
-        id, int(time.time()), end.served.model, (choice,), usage(end.usage), end.timings, end.served
+        id, int(time.time()), end.served.model, choices, usage(end.usage), end.timings, end.served
     )
 
 
-def text_completion(id: str, answer: Answer) -> TextCompletion:
+def _chat_choice(answer: Answer, index: int) -> ChatChoice:
+    message = AssistantMessage(answer.text)
+    if answer.calls:
+        message = AssistantMessage(answer.text or None, tool_calls=tuple(map(_call, answer.calls)))
+    logprobs = ChatLogprobs(_chat_logprobs(answer.logprobs)) if answer.logprobs else None
+    return ChatChoice(message, answer.end.reason, logprobs, index)
+
+
+def text_completion(id: str, answers: Sequence[Answer]) -> TextCompletion:
     """A whole completion."""
-    end = answer.end
+    end = together([answer.end for answer in answers])
+    choices = tuple(_text_choice(answer, index) for index, answer in enumerate(answers))
+    return _with_figures(TextCompletion(id, int(time.time()), end.served.model, choices), end)
+
+
+def _text_choice(answer: Answer, index: int) -> TextChoice:
     logprobs = _text_logprobs(answer.logprobs, 0) if answer.logprobs else None
-    choice = TextChoice(answer.text, end.reason, logprobs)
-    return _with_figures(TextCompletion(id, int(time.time()), end.served.model, (choice,)), end)
+    return TextChoice(answer.text, answer.end.reason, logprobs, index)
 
 
 def usage(counts: Usage) -> CompletionUsage:
@@ -159,22 +167,24 @@ def _template(chunk: Struct) -> tuple[bytes, bytes]:
     return before, after
 
 
-def _reason(reason: FinishReason, calls: tuple[ToolCall, ...]) -> FinishReason:
-    return "tool_calls" if calls and reason == "stop" else reason
+def _last(chunk: _T, all: Finished | None, *, alone: bool) -> bytes:
+    """A chunk that ends an answer, and the figures of all: in it, or `alone` in one of their own without choices."""
+    if all is None:
+        return sse(_encode(chunk))
+    if not alone:
+        return sse(_encode(_with_figures(chunk, all)))
+    return sse(_encode(chunk)) + sse(_encode(_with_figures(replace(chunk, choices=()), all)))
 
 
-def _split_calls(text: str) -> tuple[str, tuple[ToolCall, ...]]:
-    reader = ToolCallReader()
-    plain = reader.feed(text)
-    rest, calls = reader.finish()
-    return plain + rest, calls
+def _call(call: ToolCall) -> ToolCallObject:
+    return ToolCallObject(call.id, FunctionCall(call.name, call.arguments))
 
 
-def _call_objects(calls: tuple[ToolCall, ...], *, indexed: bool = False) -> tuple[ToolCallObject, ...]:
-    return tuple(
-        ToolCallObject(c.id, FunctionCall(c.name, c.arguments), index=n if indexed else UNSET)
-        for n, c in enumerate(calls)
-    )
+def _piece(piece: ToolCallPiece) -> ToolCallPieceObject:
+    if not piece.id:
+        return ToolCallPieceObject(piece.index, FunctionCallPiece(piece.arguments))
+    function = FunctionCallPiece(piece.arguments, piece.name)
+    return ToolCallPieceObject(piece.index, function, piece.id, "function")
 
 
 def _chat_logprobs(tokens: tuple[TokenLogprob, ...]) -> tuple[TokenLogprobObject, ...]:

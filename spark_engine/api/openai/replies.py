@@ -67,12 +67,27 @@ class FunctionCall(Struct, frozen=True):
 
 
 class ToolCallObject(Struct, frozen=True):
-    """One call; `index` is set in streams."""
+    """One call."""
 
     id: str
     function: FunctionCall
     type: Literal["function"] = "function"
-    index: int | UnsetType = UNSET
+
+
+class FunctionCallPiece(Struct, frozen=True):
+    """What a chunk adds to a call; the name comes with the first."""
+
+    arguments: str
+    name: str | UnsetType = UNSET
+
+
+class ToolCallPieceObject(Struct, frozen=True):
+    """A part of the call number `index`; id and type come with the first."""
+
+    index: int
+    function: FunctionCallPiece
+    id: str | UnsetType = UNSET
+    type: Literal["function"] | UnsetType = UNSET
 
 
 class AssistantMessage(Struct, frozen=True):
@@ -85,7 +100,7 @@ class AssistantMessage(Struct, frozen=True):
 
 
 class ChatChoice(Struct, frozen=True):
-    """The one answer of a chat completion."""
+    """One answer of a chat completion."""
 
     message: AssistantMessage
     finish_reason: FinishReason
@@ -110,11 +125,11 @@ class ChatDelta(Struct, frozen=True):
 
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType = UNSET
-    tool_calls: tuple[ToolCallObject, ...] | UnsetType = UNSET
+    tool_calls: tuple[ToolCallPieceObject, ...] | UnsetType = UNSET
 
 
 class ChatChunkChoice(Struct, frozen=True):
-    """The answer's part in a chunk."""
+    """An answer's part in a chunk."""
 
     delta: ChatDelta
     finish_reason: FinishReason | None = None
@@ -144,7 +159,7 @@ class TextLogprobs(Struct, frozen=True):
 
 
 class TextChoice(Struct, frozen=True):
-    """The one continuation of a completion, or the part of it in a chunk."""
+    """One continuation of a completion, or a part of it in a chunk."""
 
     text: str
     finish_reason: FinishReason | None = None

@@ -1,6 +1,7 @@
 """OpenAI's calls: models, chat completions, completions; streamed or whole."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -8,7 +9,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from spark_engine.api.access import INFERENCE, EngineAccess, client_name
-from spark_engine.api.answers import collect, failure
+from spark_engine.api.answers import failure
+from spark_engine.api.branches import Branches, branches_of, together
 from spark_engine.api.disconnect import WhileConnected
 from spark_engine.api.errors import error_json
 from spark_engine.api.openai.convert import chat_request, completion_request
@@ -24,9 +26,8 @@ from spark_engine.api.openai.schema import ChatCompletionRequest, CompletionRequ
 from spark_engine.api.openapi import replies
 from spark_engine.api.sse import DONE, EventStream, sse
 from spark_engine.api.strict_json import StrictJsonRoute
-from spark_engine.engine.interface import GenerationStream, InferenceEngine
+from spark_engine.engine.interface import InferenceEngine
 from spark_engine.errors import NotFound
-from spark_engine.types.chat import ChatPrompt
 from spark_engine.types.generation import Delta, Failed, Finished
 from spark_engine.types.ids import AUTO
 from spark_engine.types.models import is_installed
@@ -68,14 +69,15 @@ async def show_model(id: str, engine: EngineAccess) -> Response:
 async def chat_completions(body: ChatCompletionRequest, request: Request, engine: EngineAccess) -> Response:
     """Answer a conversation, whole or as server-sent events."""
     wanted = chat_request(body, engine.resolve(body.model).sampling, client_name(request))
-    reads_calls = isinstance(wanted.prompt, ChatPrompt) and bool(wanted.prompt.tools)
     async with WhileConnected(request.receive):
-        stream = await engine.submit(wanted)
+        branches = await Branches.submit(engine, branches_of(wanted, body.n or 1))
         if not body.stream:
-            return _json(chat_completion(wanted.id, await collect(stream), reads_calls=reads_calls))
-    served = stream.started.served
-    chunks = ChatChunks(wanted.id, served, wants_usage=_wants_usage(body), reads_calls=reads_calls)
-    return EventStream(_events(stream, chunks), stream.aclose)
+            return _json(chat_completion(wanted.id, await branches.collect()))
+    chunks = [
+        ChatChunks(wanted.id, branches.served, wants_usage=_wants_usage(body), index=index)
+        for index in range(branches.count)
+    ]
+    return EventStream(_events(branches, chunks), branches.aclose)
 
 
 @router.post("/completions", responses=replies(TextCompletion, "The continuation.", events=TextCompletion))
@@ -83,26 +85,40 @@ async def completions(body: CompletionRequest, request: Request, engine: EngineA
     """Continue raw text or tokens, whole or as server-sent events."""
     wanted = completion_request(body, engine.resolve(body.model).sampling, client_name(request))
     async with WhileConnected(request.receive):
-        stream = await engine.submit(wanted)
+        branches = await Branches.submit(engine, branches_of(wanted, body.n or 1))
         if not body.stream:
-            return _json(text_completion(wanted.id, await collect(stream)))
-    chunks = TextChunks(wanted.id, stream.started.served, wants_usage=_wants_usage(body))
-    return EventStream(_events(stream, chunks), stream.aclose)
+            return _json(text_completion(wanted.id, await branches.collect()))
+    chunks = [
+        TextChunks(wanted.id, branches.served, wants_usage=_wants_usage(body), index=index)
+        for index in range(branches.count)
+    ]
+    return EventStream(_events(branches, chunks), branches.aclose)
 
 
-async def _events(stream: GenerationStream, chunks: Chunks) -> AsyncIterator[bytes]:
-    """A generation as ready-made events; one that breaks off ends with an error and without `[DONE]`."""
-    if first := chunks.first():
+async def _events(branches: Branches, chunks: Sequence[Chunks]) -> AsyncIterator[bytes]:
+    """Answers as ready-made events; a generation that breaks off ends all, with an error and without `[DONE]`."""
+    if first := b"".join(chunk.first() for chunk in chunks):
         yield first
-    async for event in stream:
-        match event:
-            case Delta():
-                if piece := chunks.delta(event):
-                    yield piece
-            case Finished():
-                yield chunks.finish(event) + DONE
-            case Failed():
-                yield sse(error_json(failure(event)))
+    ends: dict[int, Finished] = {}
+    async with aclosing(branches.events()) as events:
+        async for index, event in events:
+            match event:
+                case Delta():
+                    if piece := chunks[index].delta(event):
+                        yield piece
+                case Finished():
+                    ends[index] = event
+                    yield _end(chunks[index], event, ends, branches.count)
+                case Failed():
+                    yield sse(error_json(failure(event)))
+                    return
+
+
+def _end(chunks: Chunks, event: Finished, ends: dict[int, Finished], count: int) -> bytes:
+    """The end of one answer, and of the stream when it is the last."""
+    if len(ends) < count:
+        return chunks.finish(event, None)
+    return chunks.finish(event, together([ends[number] for number in sorted(ends)])) + DONE
 
 
 def _wants_usage(body: SamplingBody) -> bool:

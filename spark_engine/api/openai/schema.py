@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 MAX_INT = 2**31 - 1
+MAX_ANSWERS = 16
 StopText = Annotated[str, Field(min_length=1, max_length=1000)]
 TokenId = Annotated[int, Field(ge=0, le=MAX_INT)]
 
@@ -18,6 +19,10 @@ class Body(BaseModel):
 
 def _text_or_list(value: Any) -> str | None:
     return "text" if isinstance(value, str) else "list" if isinstance(value, list) else None
+
+
+def _text_or_object(value: Any) -> str | None:
+    return "text" if isinstance(value, str) else "object" if isinstance(value, dict) else None
 
 
 def _either(kind: Callable[[Any], str | None], demand: str) -> Discriminator:
@@ -82,11 +87,12 @@ class MessageBody(Body):
 
 
 class ToolFunctionBody(Body):
-    """A function the model may call."""
+    """A function the model may call. `strict`: calls fit the schema exactly, or the request is refused."""
 
     name: str = Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_.-]+$")
     description: str | None = None
     parameters: dict[str, Any] | None = None
+    strict: bool | None = None
 
 
 class ToolBody(Body):
@@ -96,16 +102,81 @@ class ToolBody(Body):
     function: ToolFunctionBody
 
 
+class NamedFunction(Body):
+    """Which function."""
+
+    name: str = Field(min_length=1, max_length=64)
+
+
+class NamedTool(Body):
+    """The one tool that has to be called."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
+def _word_or_tool(value: Any) -> str | None:
+    return "word" if isinstance(value, str) else "tool" if isinstance(value, dict) else None
+
+
+ToolChoiceBody = Annotated[
+    Annotated[Literal["none", "auto", "required"], Tag("word")] | Annotated[NamedTool, Tag("tool")],
+    _either(_word_or_tool, "must be none, auto, required or a named function"),
+]
+
+
 class StreamOptions(Body):
     """How a stream ends."""
 
     include_usage: bool | None = None
 
 
-class ResponseFormat(Body):
-    """Only `text` so far."""
+class JsonSchemaFormat(Body):
+    """A JSON schema. `strict` false: what of it cannot be enforced is ignored instead of refused."""
 
-    type: str
+    name: str | None = Field(None, max_length=256)
+    description: str | None = None
+    schema_: dict[str, Any] | None = Field(None, alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(Body):
+    """What the answer has to be: `schema` beside `json_object` is llama.cpp's way to say `json_schema`."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchemaFormat | None = None
+    schema_: dict[str, Any] | None = Field(None, alias="schema")
+
+    @model_validator(mode="after")
+    def _has_schema(self) -> Self:
+        if self.type == "json_schema" and self.json_schema is None:
+            raise ValueError("needs json_schema")
+        return self
+
+
+SchemaField = Annotated[
+    Annotated[str, Tag("text")] | Annotated[dict[str, Any], Tag("object")],
+    _either(_text_or_object, "must be a JSON schema, as an object or as text"),
+]
+
+
+class GrammarBody(Body):
+    """A grammar of any kind; a JSON schema is an object, or JSON as text."""
+
+    type: Literal["lark", "regex", "json_schema"]
+    value: SchemaField
+
+    @model_validator(mode="after")
+    def _fits_type(self) -> Self:
+        if self.type != "json_schema" and not isinstance(self.value, str):
+            raise ValueError("needs its value as text")
+        return self
+
+
+GrammarField = Annotated[
+    Annotated[str, Tag("text")] | Annotated[GrammarBody, Tag("object")],
+    _either(_text_or_object, "must be text or an object with type and value"),
+]
 
 
 class SamplingBody(Body):
@@ -130,10 +201,20 @@ class SamplingBody(Body):
         ]
         | None
     ) = None
-    n: Literal[1] | None = Field(None, description="One answer per request.")
+    n: int | None = Field(
+        None, ge=1, le=MAX_ANSWERS, description="How many answers; the prompt is read once."
+    )
     max_tokens: int | None = Field(None, ge=1, le=MAX_INT)
     min_tokens: int | None = Field(None, ge=0, le=MAX_INT)
     ignore_eos: bool | None = None
+    response_format: ResponseFormat | None = None
+    grammar: GrammarField | None = Field(None, description="Lark or GBNF as text, or an object.")
+    guided_json: SchemaField | None = Field(None, description="As vLLM names it; also the next three.")
+    guided_regex: str | None = Field(None, min_length=1)
+    guided_grammar: str | None = Field(None, min_length=1)
+    guided_choice: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None, min_length=1, max_length=4096
+    )
     priority: int | None = Field(None, ge=-1000, le=1000)
     user: str | None = None
 
@@ -146,8 +227,8 @@ class ChatCompletionRequest(SamplingBody):
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
     tools: list[ToolBody] | None = Field(None, max_length=128)
-    tool_choice: str | dict[str, Any] | None = None
-    response_format: ResponseFormat | None = None
+    tool_choice: ToolChoiceBody | None = None
+    parallel_tool_calls: bool | None = None
 
 
 def _prompt_kind(value: Any) -> str | None:

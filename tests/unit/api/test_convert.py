@@ -1,5 +1,6 @@
 """OpenAI's bodies as Spark's requests: what is given counts, what is not comes from the model's card."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,8 +8,25 @@ import pytest
 from spark_engine.api.openai.convert import chat_request, completion_request
 from spark_engine.api.openai.schema import ChatCompletionRequest, CompletionRequest
 from spark_engine.errors import InvalidRequest
-from spark_engine.types.chat import ChatMessage, ChatPrompt, TextPrompt, TokensPrompt, Tool, ToolCall
-from spark_engine.types.generation import GenerationRequest, SamplingOptions, StopRules
+from spark_engine.types.chat import (
+    ChatMessage,
+    ChatPrompt,
+    TextPrompt,
+    TokensPrompt,
+    Tool,
+    ToolCall,
+    ToolChoice,
+)
+from spark_engine.types.generation import (
+    ChoiceGrammar,
+    GenerationRequest,
+    JsonObjectGrammar,
+    JsonSchemaGrammar,
+    LarkGrammar,
+    RegexGrammar,
+    SamplingOptions,
+    StopRules,
+)
 
 CARD = SamplingOptions(temperature=0.3, top_k=40)
 
@@ -105,6 +123,65 @@ def test_tools_reach_the_prompt_unless_switched_off() -> None:
     assert off.tools == ()
 
 
+TOOLS = [{"type": "function", "function": {"name": name, "strict": True}} for name in ("f", "g")]
+
+
+def choice(**fields: Any) -> ToolChoice:
+    prompt = chat(tools=TOOLS, **fields).prompt
+    assert isinstance(prompt, ChatPrompt)
+    assert [tool.strict for tool in prompt.tools] == [True, True]
+    return prompt.choice
+
+
+def test_the_four_ways_to_choose_a_tool() -> None:
+    named = {"type": "function", "function": {"name": "g"}}
+    assert choice() == choice(tool_choice="auto") == ToolChoice()
+    assert choice(tool_choice="required") == ToolChoice(required=True)
+    assert choice(tool_choice=named, parallel_tool_calls=False) == ToolChoice(name="g", parallel=False)
+    assert choice(tool_choice="auto", parallel_tool_calls=True).parallel
+
+
+SCHEMA = {"type": "object", "properties": {"z": {"const": "ü"}, "a": {}}}
+TEXT = json.dumps(SCHEMA, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "grammar"),
+    [
+        ({"response_format": {"type": "text"}}, None),
+        ({"response_format": {"type": "json_object"}}, JsonObjectGrammar("response_format")),
+        (
+            {"response_format": {"type": "json_object", "schema": SCHEMA}},
+            JsonSchemaGrammar(TEXT, True, "response_format"),
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}},
+            JsonSchemaGrammar(TEXT, True, "response_format"),
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA, "strict": False}}},
+            JsonSchemaGrammar(TEXT, False, "response_format"),
+        ),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {}}},
+            JsonObjectGrammar("response_format"),
+        ),
+        ({"grammar": "start: /a/"}, LarkGrammar("start: /a/")),
+        ({"grammar": {"type": "lark", "value": "start: /a/"}}, LarkGrammar("start: /a/")),
+        ({"grammar": {"type": "regex", "value": "a+"}}, RegexGrammar("a+")),
+        ({"grammar": {"type": "json_schema", "value": TEXT}}, JsonSchemaGrammar(TEXT)),
+        ({"grammar": {"type": "json_schema", "value": SCHEMA}}, JsonSchemaGrammar(TEXT)),
+        ({"guided_json": SCHEMA}, JsonSchemaGrammar(TEXT, True, "guided_json")),
+        ({"guided_regex": "a+"}, RegexGrammar("a+", "guided_regex")),
+        ({"guided_grammar": "root ::= x"}, LarkGrammar("root ::= x", "guided_grammar")),
+        ({"guided_choice": ["a", "b"]}, ChoiceGrammar(("a", "b"), "guided_choice")),
+    ],
+)
+def test_what_an_answer_has_to_be(fields: dict[str, Any], grammar: Any) -> None:
+    assert chat(**fields).grammar == grammar
+    assert complete(prompt="x", **fields).grammar == grammar
+
+
 @pytest.mark.parametrize(
     ("given", "prompt"),
     [
@@ -130,6 +207,5 @@ def test_unknown_fields_are_ignored() -> None:
 
 def test_what_cannot_be_honoured_is_refused_by_name() -> None:
     with pytest.raises(InvalidRequest) as refused:
-        chat(response_format={"type": "json_schema"})
-    assert refused.value.param == "response_format"
-    assert refused.value.code == "unsupported_parameter"
+        complete(prompt="x", echo=True)
+    assert (refused.value.param, refused.value.code) == ("echo", "unsupported_parameter")

@@ -18,10 +18,12 @@ from spark_engine.api.openai.replies import (
     TextChoice,
     TextCompletion,
 )
+from spark_engine.types.chat import ToolCall, ToolCallPiece
 from spark_engine.types.generation import Delta, Finished, Served, Timings, TokenLogprob, Usage
 
 SERVED = Served("m:v", "CPU")
 END = Finished("stop", Usage(3, 2, 1), Timings(), SERVED)
+CALLED = Finished("tool_calls", Usage(3, 2, 1), Timings(), SERVED)
 
 
 def data(event: bytes) -> Any:
@@ -32,7 +34,7 @@ def data(event: bytes) -> Any:
 
 @given(st.text(min_size=1))
 def test_a_chat_chunk_from_the_template_is_the_whole_chunk(text: str) -> None:
-    chunks = ChatChunks("id", SERVED, wants_usage=False, reads_calls=False)
+    chunks = ChatChunks("id", SERVED, wants_usage=False)
     made = chunks.delta(Delta(text, (1,)))
     created = data(made)["created"]
     whole = ChatCompletionChunk("id", created, "m:v", (ChatChunkChoice(ChatDelta(content=text)),))
@@ -48,23 +50,40 @@ def test_a_text_chunk_from_the_template_is_the_whole_chunk(text: str) -> None:
 
 
 def test_a_delta_without_text_tells_nothing() -> None:
-    assert ChatChunks("id", SERVED, wants_usage=False, reads_calls=False).delta(Delta("", (1,))) == b""
+    assert ChatChunks("id", SERVED, wants_usage=False).delta(Delta("", (1,))) == b""
     assert TextChunks("id", SERVED, wants_usage=False).delta(Delta("", (1,))) == b""
 
 
 def test_the_client_s_own_types_take_every_chunk() -> None:
-    chunks = ChatChunks("id", SERVED, wants_usage=False, reads_calls=True)
-    calling = Delta('<|tool_call|>[{"name":"f","arguments":{}}]', (1,))
-    events = [chunks.first(), chunks.delta(Delta("x", (1,)))]
-    assert chunks.delta(calling) == b""
-    events += [e + b"\n\n" for e in chunks.finish(END).split(b"\n\n") if e]
+    chunks = ChatChunks("id", SERVED, wants_usage=False)
+    calling = Delta("", (1,), calls=(ToolCallPiece(0, "c", "f"), ToolCallPiece(0, arguments="{}")))
+    events = [chunks.first(), chunks.delta(Delta("x", (1,))), chunks.delta(calling)]
+    events += [e + b"\n\n" for e in chunks.finish(CALLED, CALLED).split(b"\n\n") if e]
     parsed = [TheirChunk.model_validate(data(e)) for e in events]
     calls = parsed[2].choices[0].delta.tool_calls
     assert calls is not None
     assert calls[0].function is not None
     assert calls[0].function.name == "f"
     assert parsed[-1].choices[0].finish_reason == "tool_calls"
-    Completion.model_validate(data(TextChunks("id", SERVED, wants_usage=False).finish(END)))
+    Completion.model_validate(data(TextChunks("id", SERVED, wants_usage=False).finish(END, END)))
+
+
+def test_text_and_calls_that_came_together_are_both_told() -> None:
+    both = Delta("so", (1,), calls=(ToolCallPiece(1, "c", "f", "{"),))
+    text, call = ChatChunks("id", SERVED, wants_usage=False).delta(both).strip().split(b"\n\n")
+    assert data(text + b"\n\n")["choices"][0]["delta"] == {"content": "so"}
+    (piece,) = data(call + b"\n\n")["choices"][0]["delta"]["tool_calls"]
+    assert piece == {"index": 1, "id": "c", "type": "function", "function": {"name": "f", "arguments": "{"}}
+
+
+def test_only_the_last_of_several_answers_carries_the_figures() -> None:
+    for wants_usage in (False, True):
+        chunks = ChatChunks("id", SERVED, wants_usage=wants_usage, index=1)
+        assert "usage" not in data(chunks.finish(END, None))
+        *ends, last = chunks.finish(END, END).strip().split(b"\n\n")
+        assert data(last + b"\n\n")["usage"]["total_tokens"] == 5
+        assert len(ends) == wants_usage
+        assert data(chunks.delta(Delta("x", (1,))))["choices"][0]["index"] == 1
 
 
 def test_offsets_of_text_tokens_go_on_from_chunk_to_chunk() -> None:
@@ -78,17 +97,28 @@ def test_offsets_of_text_tokens_go_on_from_chunk_to_chunk() -> None:
     assert offsets == [[0], [2], [5]]
 
 
-def test_a_call_that_cannot_be_read_stays_text() -> None:
-    answer = Answer("<|tool_call|>not json", (), END)
-    whole = json.loads(msgspec.json.encode(chat_completion("id", answer, reads_calls=True)))
-    assert whole["choices"][0]["message"]["content"] == "<|tool_call|>not json"
-    assert whole["choices"][0]["finish_reason"] == "stop"
-    assert "tool_calls" not in whole["choices"][0]["message"]
+def test_a_whole_answer_with_calls() -> None:
+    answer = Answer("", (), CALLED, (ToolCall("c", "f", "{}"),))
+    whole = json.loads(msgspec.json.encode(chat_completion("id", [answer])))
+    (choice,) = whole["choices"]
+    assert choice["message"]["content"] is None
+    assert choice["message"]["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+    assert choice["finish_reason"] == "tool_calls"
+
+
+def test_several_answers_count_their_prompt_once() -> None:
+    ends = [Finished("stop", Usage(3, n, n), Timings(decode_ms=10.0 * n), SERVED) for n in (1, 2)]
+    answers = [Answer(text, (), end) for text, end in zip("ab", ends, strict=True)]
+    for reply in (chat_completion("id", answers), text_completion("id", answers)):
+        told = json.loads(msgspec.json.encode(reply))
+        assert [choice["index"] for choice in told["choices"]] == [0, 1]
+        assert (told["usage"]["prompt_tokens"], told["usage"]["completion_tokens"]) == (3, 3)
+        assert told["timings"]["decode_ms"] == 20.0
 
 
 def test_whole_answers_carry_usage_timings_and_what_ran() -> None:
     answer = Answer("hi", (), END)
-    for reply in (chat_completion("id", answer, reads_calls=False), text_completion("id", answer)):
+    for reply in (chat_completion("id", [answer]), text_completion("id", [answer])):
         told = json.loads(msgspec.json.encode(reply))
         assert told["usage"]["total_tokens"] == 5
         assert told["spark"] == {"model": "m:v", "device": "CPU"}

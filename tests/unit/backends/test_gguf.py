@@ -142,9 +142,12 @@ def test_loading_can_be_given_up():
     loading.close()  # type: ignore[attr-defined]
 
 
-def test_a_context_beyond_the_switch_of_rotary_factors_is_refused():
+def test_a_switch_of_rotary_factors_between_llama_cpps_steps_is_refused(tmp_path: Path):
+    data, key = bytearray(gguf_file().read_bytes()), b"rope.scaling.original_context_length"
+    struct.pack_into("<I", data, data.index(key) + len(key) + 4, 4100)  # after the number's type
+    (file := tmp_path / "between.gguf").write_bytes(data)
     with pytest.raises(InvalidRequest) as caught:
-        loaded(plan(context=4097))
+        loaded(plan(file, context=4097))
     assert caught.value.code == "context_too_large"
     assert "4096" in caught.value.remedy
 

@@ -159,10 +159,21 @@ def test_weights_larger_than_the_memory_are_refused_before_loading(folder: Path)
     assert "GB" in error.message
 
 
-def test_a_context_past_the_switch_of_rotary_factors_is_refused(folder: Path) -> None:
-    error = refusal(folder, context=4097)
+def test_a_context_past_a_switch_that_spark_cannot_set_is_refused(tmp_path: Path) -> None:
+    rope = {"type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
+    config = transformers.PhimoeConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, num_local_experts=2, max_position_embeddings=256,
+        rope_parameters=rope | {
+            "short_mscale": 1.1, "long_mscale": 1.3, "original_max_position_embeddings": 64,
+            "rope_type": "longrope", "factor": 4.0,
+        },
+    )  # fmt: skip
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    error = refusal(tmp_path, context=65)
     assert isinstance(error, InvalidRequest)
-    assert error.code == "context_too_large"
+    assert (error.code, error.param) == ("context_too_large", "context")
+    assert "64" in error.remedy
 
 
 def test_another_device_than_the_cpu_is_refused(folder: Path) -> None:

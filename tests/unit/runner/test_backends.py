@@ -9,7 +9,7 @@ import pytest
 from spark_engine.backends import registry
 from spark_engine.backends.base import SlotInput
 from spark_engine.backends.echo import ANSWER, END, EchoDecoder, create_decoder
-from spark_engine.backends.onnx_config import OnnxConfig, read_config, usable_context
+from spark_engine.backends.onnx_config import OnnxConfig, context_and_switch, read_config
 from spark_engine.errors import InvalidRequest, SparkError, Unavailable
 from spark_engine.protocol.messages import LoadPlan
 from spark_engine.runner import device_env
@@ -81,17 +81,15 @@ def test_a_folder_that_cannot_be_used_says_why(tmp_path: Path, described: object
     assert caught.value.remedy
 
 
-def test_long_rope_models_run_up_to_their_original_context(tmp_path: Path) -> None:
+def test_long_rope_models_switch_at_their_original_context(tmp_path: Path) -> None:
     hf = {
         "max_position_embeddings": 131072,
         "original_max_position_embeddings": 2048,
         "rope_scaling": {"type": "longrope"},
     }
     config = read_config(folder(tmp_path, hf=hf))
-    assert usable_context(config, 2048) == 2048
-    with pytest.raises(InvalidRequest) as caught:
-        usable_context(config, 2049)
-    assert "2048 tokens" in caught.value.message
+    assert context_and_switch(config, 2048) == (2048, None)
+    assert context_and_switch(config, 2049) == (2049, 2048)
     newer = {"rope_parameters": {"rope_type": "longrope", "original_max_position_embeddings": 1024}}
     assert read_config(folder(tmp_path, hf=newer)).exact_context == 1024
 
@@ -99,8 +97,8 @@ def test_long_rope_models_run_up_to_their_original_context(tmp_path: Path) -> No
 def test_other_models_run_up_to_all_they_have(tmp_path: Path) -> None:
     hf = {"rope_scaling": {"rope_type": "llama3", "original_max_position_embeddings": 8192}}
     config = read_config(folder(tmp_path, hf=hf))
-    assert usable_context(config, 100_000) == 100_000
-    assert usable_context(config, 200_000) == 131072
+    assert context_and_switch(config, 100_000) == (100_000, None)
+    assert context_and_switch(config, 200_000) == (131072, None)
 
 
 def test_a_phi_folder_without_config_is_taken_for_long_rope(tmp_path: Path) -> None:

@@ -131,6 +131,16 @@ def test_the_same_seed_gives_the_same_tokens_whatever_runs_beside() -> None:
     assert [sampler(seed=43).sample(logits) for _ in range(50)] != alone
 
 
+def test_every_seed_that_a_request_may_have_is_taken() -> None:
+    logits = np.random.default_rng(5).normal(size=200).astype(np.float32)
+    tokens = {
+        seed: [sampler(seed=seed).sample(logits) for _ in range(2)] for seed in (-(2**63), -1, 0, 2**63 - 1)
+    }
+    assert all(first == second for first, second in tokens.values())
+    one, other = sampler(seed=-1), sampler(seed=1)
+    assert [one.sample(logits) for _ in range(30)] != [other.sample(logits) for _ in range(30)]
+
+
 def test_without_a_seed_two_sequences_differ() -> None:
     logits = np.zeros(5000, np.float32)
     one, two = sampler(), sampler()

@@ -1,0 +1,83 @@
+"""Reads one text with an ONNX decoder for its hidden states, in a key/value cache of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from spark_engine.backends.base import Hidden
+from spark_engine.backends.onnx_config import OnnxConfig
+from spark_engine.backends.onnx_kv import KeyValueCache, Window
+from spark_engine.backends.onnx_run import BoundWindow
+
+_ONLY_ROW = Window(0, 1)
+
+
+class ReadingParts(Struct, frozen=True):
+    """What all readings of a decoder share. `hidden` is the name of the output with the final hidden states [1, tokens,
+    hidden_size]; `chunk` the most tokens of one run, as logits are computed along with them."""
+
+    session: ort.InferenceSession
+    config: OnnxConfig
+    hidden: str
+    hidden_size: int
+    dtypes: dict[str, type[np.generic]]
+    last_only: bool
+    takes_positions: bool
+    chunk: int
+
+
+class OnnxReading:
+    """A text of `length` tokens, read run by run."""
+
+    def __init__(self, parts: ReadingParts, length: int) -> None:
+        config = parts.config
+        self._parts, self._length, self._done = parts, length, 0
+        tensors, dtype = 2 * config.layers, parts.dtypes[config.past_key % 0]
+        self._cache = KeyValueCache(
+            tensors, config.kv_heads, config.head_size, dtype, slots=1, context=length
+        )
+        self._cache.row(0)
+        self._cache.reserve(length)
+        self._window: BoundWindow | None = BoundWindow(parts.session, config, self._cache, _ONLY_ROW)
+
+    def add(self, tokens: Sequence[int]) -> Hidden:
+        """Read on, in as many runs as the logits' memory asks for."""
+        ids = np.asarray(tokens, np.int64)[None]
+        cuts = range(0, ids.shape[1], self._parts.chunk)
+        return np.concatenate([self._run(ids[:, cut : cut + self._parts.chunk]) for cut in cuts])
+
+    def close(self) -> None:
+        """Drop the cache."""
+        self._window = None
+        self._cache.clear()
+
+    def _run(self, ids: NDArray[np.int64]) -> Hidden:
+        assert self._window is not None, "the reading is closed"
+        parts, config, count = self._parts, self._parts.config, ids.shape[1]
+        end = self._done + count
+        inputs: dict[str, NDArray[Any]] = {
+            config.input_ids: np.ascontiguousarray(ids),
+            config.attention_mask: self._mask(end),
+        }
+        if parts.takes_positions:
+            inputs[config.position_ids] = np.arange(self._done, end, dtype=np.int64)[None]
+        hidden = np.empty((1, count, parts.hidden_size), parts.dtypes[parts.hidden])
+        rows = 1 if parts.last_only else count
+        logits = np.empty((1, rows, config.vocab_size), parts.dtypes[config.logits])
+        self._window.run(inputs, {parts.hidden: hidden, config.logits: logits})
+        self._done = end
+        told: Hidden = hidden[0].astype(np.float32)
+        return told
+
+    def _mask(self, end: int) -> NDArray[np.int64]:
+        """Ones for what is read so far. The graph chooses its rotary factors by the mask's width, so that of a long
+        text is wide from the first run on."""
+        exact = self._parts.config.exact_context
+        width = max(end, exact + 1) if self._length > exact else end
+        mask = np.zeros((1, width), np.int64)
+        mask[0, :end] = 1
+        return mask

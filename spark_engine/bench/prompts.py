@@ -1,0 +1,28 @@
+"""The questions that models are compared on: always the same ones, some about Spark, some about anything."""
+
+PROMPTS = (
+    "What can you do?",
+    "How do I download a model and load it?",
+    "Which port does Spark listen on, and how do I change it?",
+    "Explain in two sentences what a key/value cache is.",
+    "Write a haiku about rain in a city.",
+    "What is 17 + 25? Answer with the number only.",
+    "Translate into French: The train leaves at nine o'clock.",
+    "Name three differences between a list and a tuple in Python.",
+    "Reverse the word: lantern",
+    "Why is the sky blue? Keep it short.",
+    'Write a JSON object with the keys "name" and "age" for a person called Ada who is 36.',
+    "Give me a recipe for pancakes with exact amounts.",
+    "What should I check when my program runs out of memory?",
+    "Summarise the plot of a story about a fox and a raven in one sentence.",
+    "Write a function in Python that returns the n-th Fibonacci number.",
+    "Which is larger, 0.9 or 0.11? Say why.",
+    "List the planets of the solar system in order.",
+    "How do I connect an app to Spark with an OpenAI client?",
+    "Write an e-mail of two sentences that moves a meeting to Thursday.",
+    "What does this do: grep -rn TODO src | wc -l",
+    "Give an example of a sentence in the passive voice.",
+    "My model answers slowly. What could be the reason?",
+    "Convert 68 degrees Fahrenheit to Celsius.",
+    "Tell me something surprising about honey.",
+)

@@ -1,0 +1,111 @@
+"""What every request has on its way through the engine: its times, its device, its row in the list of requests."""
+
+import time
+from abc import ABC, abstractmethod
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from spark_engine.errors import InvalidRequest, NotFound, SparkError, Unavailable
+from spark_engine.protocol.messages import SequenceEvent, SequenceFailed, ToRunner
+from spark_engine.types.generation import Served, Usage
+from spark_engine.types.requests import RequestEntry, RequestPhase
+
+
+class Ledger(Protocol):
+    """Who is told about requests: the bus and the counters."""
+
+    def changed(self, entry: RequestEntry) -> None:
+        """A row of the list of requests changed."""
+
+    def decoded(self, count: int) -> None:
+        """So many tokens just came out of a model."""
+
+    def ended(self, entry: RequestEntry) -> None:
+        """A request is over; its row is final."""
+
+
+class Job(ABC):
+    """A request of one variant. Every method is called in the event loop's thread."""
+
+    def __init__(self, id: str, client: str, variant: str, ledger: Ledger) -> None:
+        self.entry = RequestEntry(id, variant, "waiting", client, accepted_at=time.time())
+        self._ledger = ledger
+        self._device = ""
+        self._accepted = self._submitted = time.perf_counter()
+        ledger.changed(self.entry)
+
+    @property
+    def id(self) -> str:
+        """The request's id."""
+        return self.entry.id
+
+    @property
+    def over(self) -> bool:
+        """Whether the end is decided."""
+        return self.entry.finished_at is not None
+
+    @property
+    @abstractmethod
+    def command(self) -> ToRunner:
+        """What the runner is to do."""
+
+    @abstractmethod
+    def take(self, event: SequenceEvent) -> None:
+        """Something the runner said about this request."""
+
+    @abstractmethod
+    def _failed(self, error: SparkError) -> None:
+        """Tell whoever waits that it ended with an error."""
+
+    @abstractmethod
+    def _withdrawn(self) -> None:
+        """Nobody waits any more."""
+
+    def waits_for_load(self) -> None:
+        """The model has to be loaded first."""
+        self._move("loading")
+
+    def submitted(self, device: str) -> None:
+        """The runner has the request."""
+        self._device, self._submitted = device, time.perf_counter()
+        self._move("waiting")
+
+    def fail(self, error: SparkError) -> None:
+        """End it with an error."""
+        if not self.over:
+            self._failed(error)
+            self._end("failed", error_code=error.code)
+
+    def withdraw(self) -> None:
+        """End it because its client left."""
+        if not self.over:
+            self._withdrawn()
+            self._end("cancelled")
+
+    @property
+    def _served(self) -> Served:
+        return Served(self.entry.model, self._device)
+
+    @property
+    def _load_ms(self) -> float:
+        """From acceptance until the runner had it."""
+        return (self._submitted - self._accepted) * 1000
+
+    def _move(self, phase: RequestPhase, usage: Usage | None = None) -> None:
+        if not self.over and phase != self.entry.phase:
+            self.entry = replace(self.entry, phase=phase, usage=usage or self.entry.usage)
+            self._ledger.changed(self.entry)
+
+    def _end(self, phase: RequestPhase, **fields: object) -> None:
+        self.entry = replace(self.entry, phase=phase, finished_at=time.time(), **fields)
+        self._ledger.changed(self.entry)
+        self._ledger.ended(self.entry)
+
+
+def refusal(event: SequenceFailed) -> SparkError:
+    """The runner's refusal as an exception of the family that its status deserves."""
+    if event.status == InvalidRequest.status:
+        return InvalidRequest(event.code, event.title, event.message, event.remedy, param=event.param)
+    family = NotFound if event.status == NotFound.status else Unavailable
+    return family(event.code, event.title, event.message, event.remedy, param=event.param)

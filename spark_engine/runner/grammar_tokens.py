@@ -1,0 +1,54 @@
+"""A vocabulary as the grammar engine sees it: the bytes of each token, and which tokens are no text."""
+
+import logging
+from time import perf_counter
+
+from llguidance import LLTokenizer
+
+from spark_engine.backends.vocabulary import Vocabulary
+from spark_engine.errors import SparkError
+
+log = logging.getLogger(__name__)
+_SPECIAL = b"\xff"
+"""In front of a special token's name: no text has this byte, so no grammar of text can produce the token."""
+
+
+class _Tokens:
+    """What `LLTokenizer` asks for, by its own names. Never raises: the library would abort."""
+
+    is_tokenizer_wrapper = True
+    bos_token_id = None
+
+    def __init__(self, vocabulary: Vocabulary, size: int) -> None:
+        named = {token.id: token.text.encode("utf-8", "replace") for token in vocabulary.special.values()}
+        marked = named | {id: b"eos" for id in vocabulary.eos if id not in named}
+        self.tokens = [_SPECIAL + marked[id] if id in marked else vocabulary.piece(id) for id in range(size)]
+        self.special_token_ids = sorted(id for id in marked if id < size)
+        self.eos_token_id = min(vocabulary.eos, default=None)
+        self._encode = vocabulary.encode
+
+    def __call__(self, text: str) -> list[int]:
+        return self._encode(text)
+
+
+def read_tokens(vocabulary: Vocabulary, size: int) -> LLTokenizer:
+    """The tokens of a model whose logits have `size` entries. About a second for 200,064 tokens; keep the result."""
+    began = perf_counter()
+    tokens = _Tokens(vocabulary, size)
+    ends = sorted(id for id in vocabulary.eos if id < size)
+    try:
+        made = LLTokenizer(tokens, eos_token=ends or None)  # type: ignore[arg-type]
+    except BaseException as error:  # a panic of the library is no Exception
+        raise _unreadable(error) from error
+    tokens.tokens = []  # the library has copied them
+    log.info("the vocabulary of %d tokens is ready for grammars after %.2f s", size, perf_counter() - began)
+    return made
+
+
+def _unreadable(error: BaseException) -> SparkError:
+    return SparkError(
+        "no_grammars",
+        "This model's answers cannot be given a form",
+        f"Its vocabulary cannot be used for grammars: {type(error).__name__}: {str(error)[:200]}",
+        "Leave the grammar or the tools out, or use another variant of the model.",
+    )
