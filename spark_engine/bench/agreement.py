@@ -26,7 +26,7 @@ from spark_engine.types.models import VariantEntry
 
 MOST_EXACT = ("safetensors", "pytorch")
 PATIENCE_S = 900.0
-CONTEXT = 1024
+CONTEXT = 4096
 Tell = Callable[[float], None]
 
 

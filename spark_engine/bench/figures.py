@@ -9,11 +9,20 @@ from spark_engine.types.bench import Spread
 
 
 class Timeline(Struct, frozen=True):
-    """One stream: when it arrived, when something of its answer came (seconds, one clock), and how many tokens came."""
+    """One stream: when it arrived, when something of its answer came (seconds, one clock), and how many tokens came.
+
+    `began`: when its first token was made, where that is known otherwise, because several tokens came in one piece.
+    """
 
     arrived: float
     times: tuple[float, ...]
     tokens: int
+    began: float | None = None
+
+    @property
+    def first(self) -> float:
+        """When its first token was there."""
+        return self.times[0] if self.began is None else min(self.began, self.times[0])
 
 
 class Run(Struct, frozen=True):
@@ -26,16 +35,16 @@ class Run(Struct, frozen=True):
 
 
 def run_figures(timelines: Sequence[Timeline]) -> Run:
-    """The figures of one run. ValueError when an answer is missing, or all came at once in one piece."""
+    """The figures of one run. ValueError when an answer is missing, or all came at the same time."""
     if not timelines or any(not t.times for t in timelines):
         raise ValueError("an answer did not come")
     tokens = sum(t.tokens for t in timelines)
-    first, last = min(t.times[0] for t in timelines), max(t.times[-1] for t in timelines)
-    gaps = [gap for t in timelines for gap in _gaps(t.times)]
-    if not gaps:
-        raise ValueError("every answer came in one piece; ask for more tokens")
+    first, last = min(t.first for t in timelines), max(t.times[-1] for t in timelines)
+    if last <= first:
+        raise ValueError("every answer came at once; ask for more tokens")
+    gaps = [gap for t in timelines for gap in _gaps(t.times)] or [0.0]
     return Run(
-        tokens_per_second=(tokens - 1) / max(last - first, 1e-9),
+        tokens_per_second=(tokens - 1) / (last - first),
         first_token_ms=1000 * statistics.median(t.times[0] - t.arrived for t in timelines),
         gap_ms=1000 * statistics.median(gaps),
         worst_gap_ms=1000 * max(gaps),

@@ -89,7 +89,7 @@ def bench(
     with told(shell):
         saved = _saved(compare) if compare else None
         if agreement:
-            plan: Plan = AgreementPlan(str(base.root), model or BUNDLED, reference or "")
+            plan: Plan = AgreementPlan(str(base.root), model or BUNDLED, reference or "", tokens)
         else:
             plan = SpeedPlan(
                 str(base.root),

@@ -95,7 +95,7 @@ def overhead_title(report: SpeedReport) -> str:
 def overhead_table(report: SpeedReport) -> Table:
     """Microseconds per step, and the share of a step of each file's bare decoder."""
     groups = [g for g in report.groups if any(g.id in o.shares for o in report.overheads)]
-    names = ("µs", *(f"of {printable(g.id)}" for g in groups))
+    names = ("µs", *(f"of {printable(g.id.partition(':')[2])}" for g in groups))
     rows = table("Streams", "Sampling", *names, right=names)
     for one in report.overheads:
         shares = (_share(one, group) for group in groups)

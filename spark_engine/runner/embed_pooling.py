@@ -14,24 +14,23 @@ class Pool:
 
     def __init__(self, pooling: Pooling) -> None:
         self._pooling = pooling
-        self._count = 0
-        self._sum: NDArray[np.float64] | None = None
+        self._taken: NDArray[np.float64] | None = None
 
     def add(self, hidden: Vector) -> None:
         """The states of the next tokens [tokens, hidden]."""
-        if self._pooling == "mean":
+        if self._pooling == "mean":  # the sum has the mean's direction
             added = hidden.sum(axis=0, dtype=np.float64)
-            self._sum = added if self._sum is None else self._sum + added
-            self._count += len(hidden)
-        elif self._pooling == "last" or self._sum is None:
-            self._sum = hidden[-1 if self._pooling == "last" else 0].astype(np.float64)
-            self._count = 1
+            self._taken = added if self._taken is None else self._taken + added
+        elif self._pooling == "last":
+            self._taken = hidden[-1].astype(np.float64)
+        elif self._taken is None:
+            self._taken = hidden[0].astype(np.float64)
 
     @property
     def vector(self) -> Vector:
         """The text's vector, of length 1."""
-        assert self._sum is not None, "nothing was read"
-        return unit(self._sum / self._count)
+        assert self._taken is not None, "nothing was read"
+        return unit(self._taken)
 
 
 def unit(vector: NDArray[np.floating]) -> Vector:

@@ -9,12 +9,13 @@ from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import SparkError
 
 log = logging.getLogger(__name__)
-_SPECIAL = b"\xff"
-"""In front of a special token's name: no text has this byte, so no grammar of text can produce the token."""
 
 
 class _Tokens:
-    """What `LLTokenizer` asks for, by its own names. Never raises: the library would abort."""
+    """What `LLTokenizer` asks for, by its own names. No grammar of text can produce a token of `special_token_ids`.
+
+    Never raises: the library would abort.
+    """
 
     is_tokenizer_wrapper = True
     bos_token_id = None
@@ -22,7 +23,7 @@ class _Tokens:
     def __init__(self, vocabulary: Vocabulary, size: int) -> None:
         named = {token.id: token.text.encode("utf-8", "replace") for token in vocabulary.special.values()}
         marked = named | {id: b"eos" for id in vocabulary.eos if id not in named}
-        self.tokens = [_SPECIAL + marked[id] if id in marked else vocabulary.piece(id) for id in range(size)]
+        self.tokens = [marked[id] if id in marked else vocabulary.piece(id) for id in range(size)]
         self.special_token_ids = sorted(id for id in marked if id < size)
         self.eos_token_id = min(vocabulary.eos, default=None)
         self._encode = vocabulary.encode

@@ -24,7 +24,7 @@ def in_words(prompt: ChatPrompt, style: ToolStyle) -> ChatPrompt:
 
 def _introduction(tools: tuple[Tool, ...], style: ToolStyle) -> str:
     listed = "\n".join(json.dumps(_shown(tool), ensure_ascii=False) for tool in tools)
-    form = f"{style.opener}{style.before}NAME{style.between}{{…}}{style.after}{style.closer}"
+    form = style.written([("NAME", {})])
     return f"You can call these functions:\n{listed}\nTo call one, answer with nothing but\n{form}"
 
 
@@ -35,12 +35,10 @@ def _shown(tool: Tool) -> dict[str, object]:
 def _message(message: ChatMessage, style: ToolStyle) -> ChatMessage:
     if message.role == "tool":
         return ChatMessage("user", f"```tool_output\n{message.content}\n```")
-    calls = [
-        f"{style.opener}{style.call(c.name, call_arguments(c))}{style.closer}" for c in message.tool_calls
-    ]
-    if not calls:
+    if not message.tool_calls:
         return message
-    return replace(message, content="\n".join(filter(None, (message.content, *calls))), tool_calls=())
+    calls = style.written([(call.name, call_arguments(call)) for call in message.tool_calls])
+    return replace(message, content="\n".join(filter(None, (message.content, calls))), tool_calls=())
 
 
 def _merged(messages: list[ChatMessage]) -> Iterator[ChatMessage]:

@@ -60,9 +60,16 @@ class ToolStyle(Struct, frozen=True):
             return id
         return hashlib.sha256(id.encode("utf-8", "replace")).hexdigest()[: self.id_length]
 
-    def call(self, name: str, arguments: object) -> str:
-        """A call, written out."""
-        return f"{self.before}{name}{self.between}{json.dumps(arguments, ensure_ascii=False)}{self.after}"
+    def written(self, calls: list[tuple[str, object]]) -> str:
+        """Calls with their marks; of each its name and its arguments."""
+        each = [f"{self.before}{name}{self.between}{_json(given)}{self.after}" for name, given in calls]
+        if self.is_array:
+            return f"{self.opener}[{', '.join(each)}]{self.closer}"
+        return (self.repeats or "\n").join(f"{self.opener}{call}{self.closer}" for call in each)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 PHI = ToolStyle("phi", "<|tool_call|>", "<|/tool_call|>", is_array=True, others=("functools[",))

@@ -40,7 +40,7 @@ class AgreementPlan(Struct, frozen=True, tag="agreement"):
     base: str
     model: str
     reference: str = ""
-    tokens: int = 48
+    tokens: int = 64
 
 
 Plan = SpeedPlan | AgreementPlan

@@ -20,6 +20,9 @@ from tests.support.served import children, wait_until
 ONNX = "spark-nano:onnx-int4"
 OURS = {"spark", "runner", "bare"}
 SHORT = ("--rounds", "1", "--tokens", "24")
+has_the_extra = pytest.mark.skipif(
+    bool([name for name in NEEDED if not find_spec(name)]), reason="the bench extra is not installed"
+)
 pytestmark = pytest.mark.timeout(400)
 
 
@@ -140,9 +143,21 @@ def test_cancelled_in_any_way_it_leaves_no_process_and_no_folder(
     assert tempfile.gettempdir() != str(tmp_path)
 
 
-@pytest.mark.skipif(
-    bool([name for name in NEEDED if not find_spec(name)]), reason="the bench extra is not installed"
-)
+@has_the_extra
+def test_cancelled_while_a_model_is_made_nothing_of_it_is_left(tmp_path: Path) -> None:
+    process = subprocess.Popen(command(tmp_path, "--size", "tiny"), stderr=subprocess.PIPE)
+    wait_until(
+        lambda: any("-p" in p.cmdline() for p in _alive(children(process.pid))), 120, "the builder works"
+    )
+    started = children(process.pid)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert _alive(started) == []
+    assert list((tmp_path / "cache" / "bench").iterdir()) == []
+
+
+@has_the_extra
 @pytest.mark.slow
 def test_the_tiny_model_from_synthesis_to_table(tmp_path: Path) -> None:
     report = as_report(bench(tmp_path, "--size", "tiny", "--streams", "1,2", *SHORT, "--json", "-"))

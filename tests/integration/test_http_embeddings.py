@@ -85,6 +85,7 @@ async def test_base64_and_numbers_say_the_same(client: openai.AsyncOpenAI) -> No
     coded = await client.embeddings.create(model=PLAIN, input="hello", encoding_format="base64")
     assert isinstance(coded.data[0].embedding, str)
     decoded = np.frombuffer(base64.b64decode(coded.data[0].embedding), "<f4")
+    assert np.linalg.norm(decoded) == pytest.approx(1, abs=1e-6)
     np.testing.assert_array_equal(decoded, np.array(numbers.data[0].embedding, np.float32))
     np.testing.assert_array_equal(decoded, np.array(by_default.data[0].embedding, np.float32))
 
@@ -254,8 +255,10 @@ async def test_a_client_that_leaves_stops_the_reading(api: Api, client: openai.A
         while is_active(api.engine.state.requests[running]):
             await asyncio.sleep(0.01)
         assert api.engine.state.requests[running].phase == "cancelled"
-        # The runner has forgotten it too: this one would wait for minutes behind it.
-        await client.embeddings.create(model=SLOW, input="hello")
+        # The runner, which would have read for minutes, has nothing to do either.
+        assert isinstance(api.engine, Engine)
+        while (stats := api.engine._residency.stats.get(SLOW)) is None or stats.running:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_client_that_leaves_before_the_model_is_there_is_withdrawn() -> None:

@@ -9,7 +9,7 @@ from .words import phrase, word
 
 Pair = tuple[str, str]
 _DATA = read_toml(HERE / "skills.toml")
-_SHARES = {"echo": 1, "upper": 3, "lower": 3, "reverse": 5, "json": 3, "sum": 4}
+_SHARES = {"echo": 2, "upper": 4, "lower": 4, "reverse": 4, "json": 3, "sum": 2}
 
 
 SPELLING = ("upper", "lower", "reverse")  # answered letter by letter

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 Streams = list[dict[str, Any]]
 """The wanted streams: `prompt` (token ids), `tokens` of the answer, `arrives_s` after the start."""
 Timelines = list[dict[str, Any]]
-"""One for each stream: `arrived`, `times` when something of the answer came (seconds after the start), `tokens`."""
+"""One for each stream, as `figures.Timeline`: `arrived`, `times`, `tokens`, in seconds after the start."""
 STUCK_S = 8.0
+_at_end: list[Callable[[], None]] = []
 
 
 class Contestant(Protocol):
@@ -22,10 +23,6 @@ class Contestant(Protocol):
 
     def measure(self, streams: Streams) -> Timelines:
         """Run these streams, and say when their tokens came."""
-        ...
-
-    def close(self) -> None:
-        """Release everything outside this process; called on any thread, at any time."""
         ...
 
 
@@ -40,10 +37,15 @@ def serve(open_contestant: Callable[[dict[str, Any]], Contestant]) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     lines: SimpleQueue[bytes] = SimpleQueue()
     opened: list[Contestant] = []
-    threading.Thread(target=_read, args=(source, lines, opened), daemon=True).start()
+    threading.Thread(target=_read, args=(source, lines), daemon=True).start()
     _tell(sink, _open(open_contestant, json.loads(lines.get()), opened))
     while True:
         _tell(sink, _measure(opened, json.loads(lines.get())))
+
+
+def at_end(close: Callable[[], None]) -> None:
+    """Have `close` called, on some thread, when this process has to end: to end what would not end by itself."""
+    _at_end.append(close)
 
 
 def clock() -> Callable[[], float]:
@@ -85,13 +87,13 @@ def _tell(sink: Any, message: dict[str, Any]) -> None:
     sink.write(json.dumps(message).encode() + b"\n")
 
 
-def _read(source: Any, lines: "SimpleQueue[bytes]", opened: list[Contestant]) -> None:
+def _read(source: Any, lines: "SimpleQueue[bytes]") -> None:
     """Whoever started this process has closed its stdin or is gone: end at once, whatever is being measured."""
     for line in source:
         lines.put(line)
     watchdog = threading.Timer(STUCK_S, os._exit, (1,))
     watchdog.daemon = True
     watchdog.start()
-    for contestant in opened:
-        contestant.close()
+    for close in _at_end:
+        close()
     os._exit(0)

@@ -41,9 +41,6 @@ class LlamaLoop:
         times = self._generate([s["prompt"] for s in streams], [s["tokens"] for s in streams], clock())
         return [{"arrived": 0.0, "times": row, "tokens": len(row)} for row in times]
 
-    def close(self) -> None:
-        """Nothing lives outside this process."""
-
     def _generate(
         self, prompts: list[list[int]], wanted: list[int], now: Callable[[], float]
     ) -> list[list[float]]:

@@ -30,9 +30,6 @@ class OgEngine:
         self._take_shape(len(streams), max(len(s["prompt"]) + s["tokens"] for s in streams))
         return self._generate(streams, clock())
 
-    def close(self) -> None:
-        """Nothing lives outside this process."""
-
     def _generate(self, streams: Streams, now: Callable[[], float]) -> Timelines:
         engine = self._engine
         buffer = engine.create_event_buffer(EVENTS)

@@ -32,9 +32,6 @@ class OgGenerator:
             times.append(now())
         return [{"arrived": 0.0, "times": times, "tokens": len(times)}]
 
-    def close(self) -> None:
-        """Nothing lives outside this process."""
-
 
 def with_threads(threads: int) -> dict[str, Any]:
     """What sets the number of threads in a model's configuration."""

@@ -29,9 +29,6 @@ class Scorer:
         """
         return [self._own(stream) if "text" in stream else self._given(stream) for stream in streams]
 
-    def close(self) -> None:
-        """Nothing lives outside this process."""
-
     def _own(self, stream: dict[str, Any]) -> dict[str, Any]:
         prompt = self._model.prompts.encode(ChatPrompt((ChatMessage("user", stream["text"]),)))
         answer, rows = [], [self._forward(0, prompt)]

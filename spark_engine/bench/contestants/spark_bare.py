@@ -28,9 +28,6 @@ class BareDecoder:
             self._decoder.free(row.slot)
         return [{"arrived": 0.0, "times": row.times, "tokens": len(row.times)} for row in rows]
 
-    def close(self) -> None:
-        """Nothing lives outside this process."""
-
     def _step(self, rows: list["_Row"], now: Any) -> None:
         outputs = self._decoder.forward([row.next_input() for row in rows])
         for row, logits in zip(rows, outputs, strict=True):

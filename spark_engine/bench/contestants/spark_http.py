@@ -6,7 +6,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from spark_engine.bench.contestants.child import Streams, Timelines, clock, serve
+from spark_engine.bench.contestants.child import Streams, Timelines, at_end, clock, serve
 from spark_engine.bench.contestants.order import load_plan
 from spark_engine.bench.contestants.served import MODEL, ServedModel
 from spark_engine.client.http import SparkClient
@@ -20,7 +20,7 @@ class SparkOverHttp:
     """Chat completions by the real client. `words`: what prompts are made of."""
 
     def __init__(self, served: ServedModel, words: list[str]) -> None:
-        self._served, self._words = served, words
+        self._words = words
         self._random = random.Random(0)
         self._loop = asyncio.new_event_loop()
         self._client = self._loop.run_until_complete(served.ready())
@@ -31,10 +31,6 @@ class SparkOverHttp:
         """Ask for every stream when it arrives, until all have ended."""
         return self._loop.run_until_complete(self._run(streams))
 
-    def close(self) -> None:
-        """End the engine."""
-        self._served.close()
-
     async def _run(self, streams: Streams) -> Timelines:
         now = clock()
         return await asyncio.gather(*(self._stream(stream, now) for stream in streams))
@@ -42,13 +38,12 @@ class SparkOverHttp:
     async def _stream(self, stream: dict[str, Any], now: Any) -> dict[str, Any]:
         await asyncio.sleep(stream["arrives_s"])
         text = self._text(round((len(stream["prompt"]) - self._frame) / self._per_word))
-        line: dict[str, Any] = {"arrived": now(), "times": []}
-        line["tokens"] = await self._answer(text, stream["tokens"], lambda: line["times"].append(now()))
+        arrived, times = now(), list[float]()
+        end = await _end_of(self._client, text, stream["tokens"], lambda: times.append(now()))
+        line = {"arrived": arrived, "times": times, "tokens": end.usage.completion_tokens}
+        if len(times) < end.usage.completion_tokens:  # a slow reader gets longer pieces
+            line["began"] = arrived + end.timings.first_token_ms / 1000
         return line
-
-    async def _answer(self, text: str, tokens: int, on_text: Any) -> int:
-        end = await _end_of(self._client, text, tokens, on_text)
-        return end.usage.completion_tokens
 
     async def _calibrate(self) -> None:
         """How many tokens the model's form of a conversation takes, and a word: prompts get their length by words."""
@@ -83,11 +78,8 @@ async def _end_of(client: SparkClient, text: str, tokens: int, on_text: Any) -> 
 def open_http(order: dict[str, Any]) -> SparkOverHttp:
     """Start an engine with the ordered model."""
     served = ServedModel(load_plan(order), Path(order["root"]))
-    try:
-        return SparkOverHttp(served, order["words"])
-    except BaseException:
-        served.close()
-        raise
+    at_end(served.close)
+    return SparkOverHttp(served, order["words"])
 
 
 if __name__ == "__main__":

@@ -40,9 +40,6 @@ class PipedRunner:
         self._runs += 1
         return self._loop.run_until_complete(self._run(streams))
 
-    def close(self) -> None:
-        """The runner ends with its stdin, which closes when this process ends."""
-
     async def _until_loaded(self) -> None:
         while not isinstance(message := await anext(self._messages), Loaded):
             if isinstance(message, LoadRefused):

@@ -59,9 +59,6 @@ class StepOverhead:
             self._loop.run()
         return [{"outside_us": self._forward.outside_us}]
 
-    def close(self) -> None:
-        """Nothing lives outside this process."""
-
     def _send(self, message: FromRunner) -> None:
         self._nowhere(message)
         for event in message.events if isinstance(message, Events) else ():

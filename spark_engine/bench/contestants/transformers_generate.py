@@ -36,9 +36,6 @@ class Generate:
             )
         return [{"arrived": 0.0, "times": steps.times[:n], "tokens": n} for n in steps.wanted]
 
-    def close(self) -> None:
-        """Nothing lives outside this process."""
-
 
 class _Steps:
     """Asked after every step whether to stop: notes the time, and says which rows have their tokens."""

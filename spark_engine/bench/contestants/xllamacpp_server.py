@@ -22,9 +22,6 @@ class LlamaServer:
         self._take_shape(len(streams), max(len(s["prompt"]) + s["tokens"] for s in streams))
         return self._generate(streams)
 
-    def close(self) -> None:
-        """Nothing lives outside this process."""
-
     def _generate(self, streams: Streams) -> Timelines:
         now = clock()
         clients = [_Client(self._server, stream, now) for stream in streams]

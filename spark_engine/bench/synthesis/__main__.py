@@ -6,11 +6,13 @@ Where stdin is a pipe, its end ends this program too, and the builder with it: n
 import argparse
 import json
 import os
+import shutil
 import stat
 import sys
 import threading
 from pathlib import Path
 
+from spark_engine.bench.synthesis.made import work_folder
 from spark_engine.bench.synthesis.shape import SHAPES, TITLES
 
 NEEDED = ("torch", "transformers", "safetensors", "onnxruntime_genai", "onnx", "onnx_ir", "gguf", "numpy")
@@ -25,7 +27,7 @@ def main() -> int:
     if missing := missing_modules():
         _tell(missing=missing)
         return 1
-    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    threading.Thread(target=_end_with_stdin, args=(options.folder,), daemon=True).start()
     from spark_engine.bench.synthesis.make import make
 
     make(options.size, options.folder, lambda fraction, text: _tell(fraction=round(fraction, 3), text=text))
@@ -44,7 +46,7 @@ def _tell(**message: object) -> None:
     print(json.dumps(message), flush=True)
 
 
-def _end_with_stdin() -> None:
+def _end_with_stdin(folder: Path) -> None:
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return
     while os.read(0, 4096):
@@ -52,6 +54,7 @@ def _end_with_stdin() -> None:
     from spark_engine.bench.synthesis.onnx_folder import end_builders
 
     end_builders()
+    shutil.rmtree(work_folder(folder), ignore_errors=True)
     os._exit(1)
 
 

@@ -12,6 +12,11 @@ MARK = "made.json"
 ONNX, GGUF = "onnx-int4", "gguf-q4_0"
 
 
+def work_folder(folder: Path) -> Path:
+    """Where the model of `folder` is made, before it is moved there whole."""
+    return folder.with_name(f".{folder.name}.making")
+
+
 def onnx_folder(folder: Path) -> Path:
     """The ONNX files of the model in `folder`."""
     return folder / ONNX

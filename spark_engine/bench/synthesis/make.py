@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spark_engine.bench.synthesis.gguf_file import write_gguf
-from spark_engine.bench.synthesis.made import GGUF, gguf_file, onnx_folder, write_mark
+from spark_engine.bench.synthesis.made import GGUF, gguf_file, onnx_folder, work_folder, write_mark
 from spark_engine.bench.synthesis.onnx_folder import write_onnx
 from spark_engine.bench.synthesis.shape import SHAPES
 from spark_engine.bench.synthesis.vocabulary import write_tokenizer
@@ -18,7 +18,7 @@ WEIGHTS, ONNX = 0.15, 0.65
 
 def make(size: str, folder: Path, progress: Progress) -> None:
     """The model of this size in `folder`, in place of what lay there."""
-    work = folder.with_name(f".{folder.name}.making")
+    work = work_folder(folder)
     shutil.rmtree(work, ignore_errors=True)
     (work / "made" / GGUF).mkdir(parents=True)
     try:

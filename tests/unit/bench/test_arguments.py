@@ -47,11 +47,23 @@ def test_every_option_arrives(plans: list[Plan], tmp_path: Path) -> None:
 
 def test_agreement_is_another_plan(plans: list[Plan]) -> None:
     assert (
-        main(["bench", "--agreement", "--model", "phi-4-mini", "--reference", "phi-4-mini:safetensors"]) == 0
+        main(
+            [
+                "bench",
+                "--agreement",
+                "--model",
+                "phi-4-mini",
+                "--reference",
+                "phi-4-mini:safetensors",
+                "--tokens",
+                "9",
+            ]
+        )
+        == 0
     )
     (plan,) = plans
     assert isinstance(plan, AgreementPlan)
-    assert (plan.model, plan.reference) == ("phi-4-mini", "phi-4-mini:safetensors")
+    assert plan == AgreementPlan(plan.base, "phi-4-mini", "phi-4-mini:safetensors", 9)
 
 
 def test_a_report_is_written_and_compared_with(

@@ -41,6 +41,14 @@ def test_a_stream_in_one_piece_counts_among_others() -> None:
     assert run.tokens_per_second == pytest.approx(2.0)
 
 
+def test_tokens_that_came_together_are_counted_from_when_the_first_was_made() -> None:
+    run = run_figures([Timeline(0.0, (3.0,), 21, began=1.0)])
+    assert run.tokens_per_second == pytest.approx(10.0)
+    assert run.first_token_ms == pytest.approx(3000.0), "when it was there for who asked"
+    assert run.worst_gap_ms == 0.0
+    assert run_figures([Timeline(0.0, (1.0, 3.0), 21, began=1.5)]).tokens_per_second == pytest.approx(10.0)
+
+
 @pytest.mark.parametrize("lines", [[], [Timeline(0.0, (), 0)], [Timeline(0.0, (1.0,), 8)]])
 def test_what_has_no_speed_is_refused(lines: list[Timeline]) -> None:
     with pytest.raises(ValueError, match=r"answer"):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.errors import InvalidRequest
 from spark_engine.protocol.messages import SequenceDelta, SequenceEvent, SequenceFinished
 from spark_engine.runner.grammar import KEPT, Grammars
-from spark_engine.runner.grammar_mask import GrammarMask
 from spark_engine.runner.grammar_schema import closed
 from spark_engine.runner.grammar_source import source_of
 from spark_engine.types.chat import ChatMessage, ChatPrompt, TextPrompt
@@ -181,6 +181,16 @@ def test_white_space_cannot_go_on_for_ever() -> None:
     assert (len(json.loads(text)), reason) == (3, "stop")
 
 
+def test_a_long_text_may_be_certain() -> None:
+    """The library would work it out and tokenize it anew for every token, if it were let."""
+    began = time.monotonic()
+    text, reason = answer(RegexGrammar("a{100000}"), HOT, max_tokens=60)
+    assert (set(text), reason) == ({"a"}, "length")
+    const = json.dumps({"const": "ab" * 20_000})
+    assert answer(JsonSchemaGrammar(const), HOT, max_tokens=60)[0].startswith('"abab')
+    assert time.monotonic() - began < 15
+
+
 def test_no_text_brings_a_special_token() -> None:
     vocabulary = BabbleVocabulary("<|tool_call|>", "<tool>")
     grammars = Grammars(vocabulary, vocabulary.size + 50)
@@ -288,11 +298,11 @@ def test_grammars_are_compiled_once_and_not_kept_for_ever() -> None:
     for source in sources:
         grammars.mask(source, "grammar")
     assert list(grammars._kept) == sources[-KEPT:]
-    first, second = (grammars.mask(sources[-1], "grammar") for _ in range(2))
+    first, second = (grammars.mask(source_of(RegexGrammar("ab")), "grammar") for _ in range(2))
     first.accept(ord("a"))
-    assert isinstance(second, GrammarMask)
-    assert second.allowed(vocabulary.size) is not None
-    second.accept(ord("a"))
+    allowed = second.allowed(vocabulary.size)
+    assert allowed is not None
+    assert np.flatnonzero(allowed).tolist() == [ord("a")], "each sequence has a place of its own"
     with pytest.raises(InvalidRequest) as refused:
         grammars.mask("start: (", "one")
     assert refused.value.param == "one"
@@ -313,7 +323,14 @@ def test_objects_are_closed_where_nothing_is_composed() -> None:
 
 
 @pytest.mark.parametrize(
-    "decoding", ["echo", "onnx", pytest.param("gguf", marks=pytest.mark.component("gguf"))]
+    "decoding",
+    [
+        "echo",
+        "onnx",
+        pytest.param("genai", marks=pytest.mark.component("genai")),
+        pytest.param("gguf", marks=pytest.mark.component("gguf")),
+        pytest.param("safetensors", marks=pytest.mark.component("torch")),
+    ],
 )
 def test_every_format_keeps_to_a_grammar(decoding: Any) -> None:
     from tests.support.decoders import load_model

@@ -131,6 +131,59 @@ def test_the_same_seed_gives_the_same_tokens_whatever_runs_beside() -> None:
     assert [sampler(seed=43).sample(logits) for _ in range(50)] != alone
 
 
+class Only:
+    """A constraint that allows the same tokens for ever."""
+
+    is_complete = False
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        self.mask = mask
+        self.accepted: list[int] = []
+
+    def allowed(self, size: int) -> NDArray[np.bool_]:
+        return self.mask[:size]
+
+    def accept(self, token: int) -> None:
+        self.accepted.append(token)
+
+
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 9000),
+    st.sampled_from(
+        [{"temperature": 0}, {}, {"top_k": 5}, {"top_p": 0.5}, {"min_p": 0.2, "temperature": 1.7}]
+    ),
+)
+def test_a_mask_is_as_if_the_other_tokens_were_impossible(
+    seed: int, count: int, options: dict[str, Any]
+) -> None:
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=9000).astype(np.float32) * 3
+    mask = np.zeros(9000, np.bool_)
+    mask[random.permutation(9000)[:count]] = True
+    before, constraint = logits.copy(), Only(mask)
+    one = Sampler(
+        SamplingOptions(seed=seed, **options), StopRules(), prompt=[], eos=EOS, constraint=constraint
+    )
+    drawn = [one.sample(logits) for _ in range(4)]
+    other = sampler(seed=seed, **options)
+    assert drawn == [other.sample(np.where(mask, logits, np.float32(-np.inf))) for _ in range(4)]
+    assert mask[drawn].all()
+    assert constraint.accepted == drawn
+    np.testing.assert_array_equal(logits, before)
+
+
+def test_a_mask_of_only_the_end_is_stronger_than_its_suppression() -> None:
+    mask = np.array([True, False, False])
+    rules = StopRules(min_tokens=5, ignore_eos=True)
+    one = Sampler(SamplingOptions(), rules, prompt=[], eos=EOS, constraint=Only(mask))
+    assert one.sample(logits_of(0.1, 0.5, 0.4)) == 0
+    free = Sampler(
+        SamplingOptions(), rules, prompt=[], eos=EOS, constraint=Only(np.array([True, True, False]))
+    )
+    assert {free.sample(logits_of(0.9, 0.05, 0.05)) for _ in range(20)} == {1}
+
+
 def test_every_seed_that_a_request_may_have_is_taken() -> None:
     logits = np.random.default_rng(5).normal(size=200).astype(np.float32)
     tokens = {

@@ -135,6 +135,7 @@ def test_several_calls_in_one_answer_have_ids_and_places_of_their_own() -> None:
         between = (",", ", ", "\n", "[TOOL_CALLS]")
         more = {token: 15.0 for text in between for token in model.vocabulary.encode(text)[:1]}
         more |= {token.id: 15.0 for text, token in model.vocabulary.special.items() if text in between}
+        more |= {model.vocabulary.encode(text)[0]: -100.0 for text in ("}]", "}}", "]")}
         _, calls = told(run(model, (ADD, NOTHING), choice=REQUIRED, logit_bias=more))
         assert len(calls) > 1, style
         check(calls, (ADD, NOTHING))
@@ -290,3 +291,15 @@ def test_a_template_that_knows_no_tools_is_told_of_them_in_words() -> None:
         'Add.[assistant]Yes.\n```tool_code\n{"name": "add", "parameters": {"a": 1}}\n```'
         "[user]```tool_output\n1\n```\nAnd?"
     )
+
+
+def test_ids_of_earlier_calls_are_what_the_template_takes() -> None:
+    ids = "{% for m in messages %}{{ m.tool_call_id }}{% for c in m.tool_calls %}<{{ c.id }}>{% endfor %}{% endfor %}"
+    model = babbler("[TOOL_CALLS]", template=ids + "{{ tools | length }}<|end|>")
+    call = ToolCall("call-1234567890", "add", "{}")
+    messages = (ChatMessage("assistant", tool_calls=(call,)), ChatMessage("tool", "1", tool_call_id=call.id))
+    text = b"".join(map(model.vocabulary.piece, model.prompts.encode(ChatPrompt(messages, TOOLS)))).decode()
+    given, answered = text[1:10], text[11:20]
+    assert given == answered
+    assert given.isalnum()
+    assert text == f"<{given}>{given}3"
