@@ -16,4 +16,6 @@ def open_session(model: Path | bytes, threads: int, *, weights: Path | None = No
     if weights is not None:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
     source = model if isinstance(model, bytes) else str(model)
-    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    session._model_bytes = None  # it would keep the bytes, to open itself again with other providers
+    return session

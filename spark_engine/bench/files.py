@@ -101,7 +101,7 @@ def _make(plan: SpeedPlan, folder: Path, children: Children, reporter: Reporter)
             if "missing" in said:
                 raise missing_for("make the synthetic model", said["missing"], python)
             if "fraction" in said:
-                reporter.step(said["fraction"], f"making the synthetic model: {said['text']}")
+                reporter.step(said["fraction"], f"synthetic model: {said['text']}")
         children.check()
         if not is_made(folder, plan.size):
             raise _not_made(child.evidence)

@@ -70,7 +70,7 @@ class Race:
         least = min(self._plan.streams)
         able = [entry for entry in field if entry.most is None or entry.most >= least]
         for place, entry in enumerate(able):
-            self._tell(STARTING * place / len(able), f"starting {entry.title}")
+            self._tell(STARTING * place / len(able), f"starting {entry.id}")
             try:
                 self._racers.append(self._started(entry))
                 self._learn_pace(self._racers[0])
@@ -151,9 +151,7 @@ class Race:
         self._results.absent.append(Absent(entry.id, entry.title, reason))
 
     def _phrase(self, heat: Heat) -> str:
-        return (
-            f"round {heat.round} of {self._plan.rounds} · {_streams(heat.streams)} · {heat.racer.entry.title}"
-        )
+        return f"{heat.racer.entry.id} ×{heat.streams} · {heat.round}/{self._plan.rounds}"
 
 
 def _streams(count: int) -> str:

@@ -31,7 +31,7 @@ def run_speed(plan: SpeedPlan, children: Children, reporter: Reporter) -> SpeedR
     check(plan)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     found = targets(plan, children, reporter)
-    reporter.step(None, "measuring the memory's bandwidth")
+    reporter.step(None, "memory bandwidth")
     machine = this_machine()
     plan = replace(plan, threads=plan.threads or physical_cores())
     with tempfile.TemporaryDirectory(prefix="spark-bench-", ignore_cleanup_errors=True) as root:
@@ -41,7 +41,7 @@ def run_speed(plan: SpeedPlan, children: Children, reporter: Reporter) -> SpeedR
         ]
     machine = measured_again(machine)
     groups = tuple(group(target, weights, results, machine.bandwidth) for target, weights, results in raced)
-    reporter.step(RACES, "measuring what a step costs besides the decoder")
+    reporter.step(RACES, "scheduler and sampler")
     overheads = with_shares(_overheads(plan, children), groups)
     return SpeedReport(__version__, at, plan, machine, groups, overheads)
 
@@ -70,7 +70,7 @@ def _race(
 
     def tell(fraction: float, text: str) -> None:
         children.check()
-        reporter.step(RACES * (number + fraction) / count, f"{target.id} · {text}")
+        reporter.step(RACES * (number + fraction) / count, f"{target.format} · {text}")
 
     weights = weight_bytes(target, (sys.executable, plan.python or sys.executable), children)
     return weights, Race(plan, target, children, root, tell).run()

@@ -23,6 +23,8 @@ def show_speed(terminal: Terminal, report: SpeedReport, saved: SpeedReport | Non
         terminal.say(Text(printable(group.title), "bold"))
         if group.measured:
             terminal.say(speed_table(group, then))
+            for line in together_line(group):
+                terminal.say(line, style="dim")
         for absent in group.absent:
             terminal.say(marked("warn", f"{absent.title}: {absent.reason}", "dim"))
     if report.overheads:
@@ -80,6 +82,13 @@ def speed_table(group: Group, then: Mapping[Key, float] | None = None) -> Table:
             style = "bold" if one.contestant == SPARK else ""
             rows.add_row(f"  {one.title}", *(cell(one) for _, cell in columns), style=style)
     return rows
+
+
+def together_line(group: Group) -> list[str]:
+    """How much more Spark writes when it answers several at once; nothing when that was not measured."""
+    found = [m for m in group.measured if m.contestant == SPARK and m.streams > 1 and m.vs_one is not None]
+    gains = ", ".join(f"{counted(m.streams, 'stream')} {m.vs_one:.2f}" for m in found)
+    return [f"{found[0].title}, × its own single stream: {gains}"] if found else []
 
 
 def streams_phrase(streams: int) -> str:

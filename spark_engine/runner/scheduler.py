@@ -242,7 +242,8 @@ class Scheduler:
             if sequence.logprobs is not None:
                 logprob = token_logprob(logits, token, sequence.logprobs, self._vocabulary.piece)
             sequence.answer.push(token, logprob, may_stop=sequence.may_stop)
-            reason = "stop" if sequence.answer.stopped else "length" if sequence.is_full else None
+            done = sequence.answer.stopped or sequence.sampler.is_complete
+            reason = "stop" if done else "length" if sequence.is_full else None
         delta = sequence.answer.release(final=reason is not None)
         if delta is not None:
             events.append(delta)

@@ -14,9 +14,10 @@ class SpeedPlan(Struct, frozen=True, tag="speed"):
     """Measure speeds. `model`: an installed model or variant; empty: the synthetic one of `size`.
 
     `streams`: how many at once, each measured by itself; `tokens` of one answer; those of many streams differ from it
-    and arrive within `spread` times what one answer takes alone. `contestants`: only these; empty means all that fit. `python`: the interpreter
-    that has the other engines' libraries; empty: this one. `cache`: where synthetic models are kept. `prompt_lookup`:
-    whether Spark may guess repeated text; answers without end repeat themselves, which tells nothing about decoding.
+    and arrive within `spread` times what one answer takes alone. `contestants`: only these; empty means all that
+    fit. `python`: the interpreter that has the other engines' libraries; empty: this one. `cache`: where synthetic
+    models are kept. `prompt_lookup`: whether Spark may guess repeated text; answers without end repeat themselves,
+    which tells nothing about decoding.
     """
 
     base: str
@@ -61,7 +62,7 @@ class Measured(Struct, frozen=True):
     `first_token_ms`: from a stream's arrival to its first token, the median stream; `gap_ms`, `worst_gap_ms`: median
     and largest time between two tokens of one stream. `memory_bytes`: the most its processes held resident so far.
     `bandwidth_share`: of the machine's memory bandwidth, by reading the weights once per token (one stream only).
-    `vs_spark`: its tokens per second in units of Spark's over HTTP.
+    `vs_spark`: its tokens per second in units of Spark's over HTTP, `vs_one`: in units of its own with one stream.
     """
 
     contestant: str
@@ -74,6 +75,7 @@ class Measured(Struct, frozen=True):
     memory_bytes: int
     bandwidth_share: float | None = None
     vs_spark: float | None = None
+    vs_one: float | None = None
 
 
 class Absent(Struct, frozen=True):

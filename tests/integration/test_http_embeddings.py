@@ -194,6 +194,14 @@ async def test_a_wrong_ranking_is_refused(
     assert reply.json()["error"]["param"] == param
 
 
+async def test_a_card_says_how_vectors_are_made(api: Api, base: BaseDir, client: openai.AsyncOpenAI) -> None:
+    card = ECHO_CARD.replace('id = "echo"', 'id = "lastly"\npooling = "last"')
+    (base.root / "model_cards" / "lastly.toml").write_text(card)
+    api.engine.rescan()
+    reply = await client.embeddings.create(model="lastly", input="hello")
+    assert np.count_nonzero(reply.data[0].embedding) == 1
+
+
 @pytest.mark.component("torch")
 async def test_models_made_for_it_are_preferred_and_found_by_their_files(
     made_for_it: None, client: openai.AsyncOpenAI, http: httpx.AsyncClient

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Literal
 
 import jsonschema
@@ -10,10 +10,8 @@ import openai
 import pytest
 from pydantic import BaseModel, Field
 
-from spark_engine.engine.engine import Engine
-from spark_engine.paths import BaseDir
 from tests.support.decoders import onnx_folder
-from tests.support.scripted_engine import Api, config_with, serving
+from tests.support.served import serve
 
 NANO = "spark-nano:onnx-int4"
 ASK: Any = [{"role": "user", "content": "Describe a fox as JSON."}]
@@ -34,19 +32,16 @@ class Animal(BaseModel):
 SCHEMA = Animal.model_json_schema()
 
 
-@pytest.fixture
-async def api(base: BaseDir) -> AsyncIterator[Api]:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     onnx_folder()
-    config = config_with(models_preload=False)
-    engine = Engine(config, base, "http://127.0.0.1:0")
-    await engine.start()
-    async with serving(engine, config) as api:
-        yield api
+    with serve(tmp_path_factory.mktemp("spark"), models_preload="false") as served:
+        yield served.address
 
 
 @pytest.fixture
-async def client(api: Api) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{api.address}/v1", api_key="none", max_retries=0) as client:
+async def client(address: str) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client:
         yield client
 
 

@@ -1,1 +1,1 @@
-"""OpenAI's dialect: models, chat completions, completions."""
+"""OpenAI's dialect: models, chat completions, completions, embeddings; and rankings."""

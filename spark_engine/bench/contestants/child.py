@@ -80,7 +80,7 @@ def _measure(opened: list[Contestant], asked: dict[str, Any]) -> dict[str, Any]:
 
 def _failed(error: Exception) -> dict[str, Any]:
     traceback.print_exc(file=sys.stderr)
-    return {"failed": f"{type(error).__name__}: {str(error)[:400]}"}
+    return {"failed": f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"}
 
 
 def _tell(sink: Any, message: dict[str, Any]) -> None:

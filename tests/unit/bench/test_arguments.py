@@ -46,23 +46,9 @@ def test_every_option_arrives(plans: list[Plan], tmp_path: Path) -> None:
 
 
 def test_agreement_is_another_plan(plans: list[Plan]) -> None:
-    assert (
-        main(
-            [
-                "bench",
-                "--agreement",
-                "--model",
-                "phi-4-mini",
-                "--reference",
-                "phi-4-mini:safetensors",
-                "--tokens",
-                "9",
-            ]
-        )
-        == 0
-    )
+    wanted = "--agreement --model phi-4-mini --reference phi-4-mini:safetensors --tokens 9"
+    assert main(["bench", *wanted.split()]) == 0
     (plan,) = plans
-    assert isinstance(plan, AgreementPlan)
     assert plan == AgreementPlan(plan.base, "phi-4-mini", "phi-4-mini:safetensors", 9)
 
 

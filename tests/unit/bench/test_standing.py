@@ -45,13 +45,22 @@ def test_medians_and_ratios_to_spark_with_as_many_streams() -> None:
     }  # fmt: skip
 
 
+def test_several_streams_are_compared_with_the_own_single_one() -> None:
+    found = group(TARGET, 0, results(spark_1=[30], spark_8=[90], bare_8=[99]), 1e9)
+    assert {(m.contestant, m.streams): m.vs_one for m in found.measured} == {
+        ("spark", 1): 1.0, ("spark", 8): 3.0, ("bare", 8): None,
+    }  # fmt: skip
+
+
 def test_without_spark_there_is_nothing_to_compare_with() -> None:
     assert group(TARGET, 0, results(bare_1=[30]), 1e9).measured[0].vs_spark is None
 
 
 def test_the_share_of_the_bandwidth_is_told_of_one_stream_and_the_own_file() -> None:
     made = results(bare_1=[30], bare_8=[90], transformers_1=[10])
-    shares = {
-        (m.contestant, m.streams): m.bandwidth_share for m in group(TARGET, 600_000_000, made, 36e9).measured
-    }
+    synthetic = Target("quarter:v", "Q", "onnx", "/q", [], shape="quarter")
+    measured = group(synthetic, 600_000_000, made, 36e9).measured
+    shares = {(m.contestant, m.streams): m.bandwidth_share for m in measured}
     assert shares == {("bare", 1): pytest.approx(0.5), ("bare", 8): None, ("transformers", 1): None}
+    (alone,) = group(TARGET, 600_000_000, results(transformers_1=[30]), 36e9).measured
+    assert alone.bandwidth_share == pytest.approx(0.5), "of its own format it reads the file"

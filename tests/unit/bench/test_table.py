@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from spark_engine.cli.bench_compare import changes, doubts
@@ -41,6 +42,12 @@ def test_it_fits_into_eighty_columns() -> None:
     assert len(text.splitlines()) == 7, (
         "a row a contestant, a heading for each number of streams, one blank line"
     )
+
+
+def test_what_many_streams_gain_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    many = [replace(measured("spark", n, 30.0), vs_one=n / 2) for n in (1, 4, 8)]
+    assert "Spark, × its own single stream: 4 streams 2.00, 8 streams 4.00" in shown(capsys, report(*many))
+    assert "single stream" not in shown(capsys, report(ROWS[0]))
 
 
 def test_a_busy_machine_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +101,5 @@ def test_milliseconds(value: float, text: str) -> None:
 def test_escape_sequences_in_a_models_name_do_not_reach_the_terminal(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    from msgspec.structs import replace
-
     group = replace(report(*ROWS).groups[0], title="evil\x1b[31m")
     assert "\x1b" not in shown(capsys, replace(report(*ROWS), groups=(group,)))

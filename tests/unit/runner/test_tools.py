@@ -135,7 +135,7 @@ def test_several_calls_in_one_answer_have_ids_and_places_of_their_own() -> None:
         between = (",", ", ", "\n", "[TOOL_CALLS]")
         more = {token: 15.0 for text in between for token in model.vocabulary.encode(text)[:1]}
         more |= {token.id: 15.0 for text, token in model.vocabulary.special.items() if text in between}
-        more |= {model.vocabulary.encode(text)[0]: -100.0 for text in ("}]", "}}", "]")}
+        more |= {model.vocabulary.encode(text)[0]: -100.0 for text in ("}]", "}}")}
         _, calls = told(run(model, (ADD, NOTHING), choice=REQUIRED, logit_bias=more))
         assert len(calls) > 1, style
         check(calls, (ADD, NOTHING))
