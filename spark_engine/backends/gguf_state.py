@@ -51,6 +51,8 @@ def _take(source: Place) -> NDArray[np.uint8]:
 
 def _put(data: NDArray[np.uint8], source: Place, target: Place) -> None:
     """Write what `_take` gave of `source` into a stream."""
+    # An empty stream would be written beside what is there.
+    llama.llama_memory_seq_rm(llama.llama_get_memory(target.context), target.stream, -1, -1)
     start, length = 0, len(data) - _COUNT * _MOST_STREAMS
     if target.streams != source.streams:
         magic, sequence, _ = _HEADER.unpack_from(data.data)

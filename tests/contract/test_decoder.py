@@ -195,6 +195,23 @@ def test_rows_join_and_leave_at_every_step(decoder: Decoder) -> None:
             same(mine, row)
 
 
+def test_a_newcomer_beside_a_running_slot_disturbs_none_that_idle(decoder: Decoder) -> None:
+    prompts = [tokens_of(decoder, 20 + seed, seed) for seed in range(5)]
+    expected = []
+    for prompt in prompts:
+        expected.append(follow(decoder, 7, prompt, 1)[1])
+        decoder.free(7)
+    firsts = [put(decoder, slot, prompts[slot]) for slot in range(4)]
+    for step in range(40):  # long enough for the others to count as idle
+        put(decoder, 1, [30 + step], len(prompts[1]) + step)
+    runs = SlotInput(1, len(prompts[1]) + 40, [9], True)
+    newcomer = decoder.forward([runs, SlotInput(4, 0, prompts[4], True)])[1]
+    assert newcomer is not None
+    firsts.append(newcomer.copy())
+    for slot in (0, 2, 3, 4):
+        same(put(decoder, slot, [int(firsts[slot].argmax())], len(prompts[slot])), expected[slot])
+
+
 def test_idle_slots_keep_what_they_hold(decoder: Decoder) -> None:
     prompts = [tokens_of(decoder, 30 + slot, slot) for slot in range(SLOTS)]
     for slot, prompt in enumerate(prompts):
