@@ -13,6 +13,7 @@ import onnxruntime_genai as og
 
 from spark_engine.backends.base import Decoder, LoadStep, Logits, Reading, SlotInput
 from spark_engine.backends.cores import physical_cores
+from spark_engine.backends.cutting import cuts
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.genai_config import open_model, parse_device, read_model
 from spark_engine.backends.onnx_config import OnnxConfig
@@ -141,8 +142,8 @@ class _Slot:
 
     def append(self, tokens: Sequence[int], chunk: int) -> None:
         """Compute `tokens`, at most `chunk` of them in one run."""
-        for begin in range(0, len(tokens), chunk):
-            part = tokens[begin : begin + chunk]
+        for cut in cuts(len(tokens), chunk):
+            part = tokens[cut]
             self._generator.append_tokens(np.asarray(part, np.int32))
             self.tokens.extend(part)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spark_engine.backends.base import Hidden
+from spark_engine.backends.cutting import cuts
 from spark_engine.backends.gguf_batch import Batch
 from spark_engine.backends.gguf_library import llama, native_log
 from spark_engine.backends.gguf_model import GgufModel
@@ -29,8 +30,7 @@ class GgufReading:
 
     def add(self, tokens: Sequence[int]) -> Hidden:
         """Read on, in as many runs as the logits' memory asks for."""
-        cuts = range(0, len(tokens), self._chunk)
-        return np.concatenate([self._run(list(tokens[cut : cut + self._chunk])) for cut in cuts])
+        return np.concatenate([self._run(list(tokens[cut])) for cut in cuts(len(tokens), self._chunk)])
 
     def close(self) -> None:
         """Free the context."""

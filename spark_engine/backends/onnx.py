@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import threads_for
+from spark_engine.backends.cutting import cuts
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.onnx_config import OnnxConfig, context_and_switch, read_config
 from spark_engine.backends.onnx_hidden import open_decoder
@@ -194,9 +195,8 @@ class OnnxDecoder:
         end = entry.position + len(tokens)
         window = Window(side.cache.row(entry.slot), 1)
         side.cache.reserve(max(end, side.least))
-        for begin in range(0, len(tokens), self._chunk):
-            ids = tokens[None, begin : begin + self._chunk]
-            past = entry.position + begin
+        for cut in cuts(len(tokens), self._chunk):
+            ids, past = tokens[None, cut], entry.position + cut.start
             logits = self._chunk_output(ids.shape[1])
             positions = self._places[None, past : past + ids.shape[1]]
             self._run(side, window, ids, _mask(past + ids.shape[1], side.least), positions, logits)

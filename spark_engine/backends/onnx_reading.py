@@ -9,6 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from spark_engine.backends.base import Hidden
+from spark_engine.backends.cutting import cuts
 from spark_engine.backends.onnx_config import OnnxConfig
 from spark_engine.backends.onnx_kv import KeyValueCache, Window
 from spark_engine.backends.onnx_run import BoundWindow
@@ -47,8 +48,7 @@ class OnnxReading:
     def add(self, tokens: Sequence[int]) -> Hidden:
         """Read on, in as many runs as the logits' memory asks for."""
         ids = np.asarray(tokens, np.int64)[None]
-        cuts = range(0, ids.shape[1], self._parts.chunk)
-        return np.concatenate([self._run(ids[:, cut : cut + self._parts.chunk]) for cut in cuts])
+        return np.concatenate([self._run(ids[:, cut]) for cut in cuts(len(tokens), self._parts.chunk)])
 
     def close(self) -> None:
         """Drop the cache."""

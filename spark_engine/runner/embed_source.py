@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from spark_engine.backends.cutting import next_piece
 from spark_engine.backends.encoder import Encoder, Text, TextEncoding
 from spark_engine.errors import CannotEmbed
 from spark_engine.runner.embed_pooling import Pool, Vector
@@ -66,7 +67,7 @@ class DecoderSource:
                 while done < text.length:
                     if done:
                         yield []
-                    piece = text.tokens[done : done + self.ration.next()]
+                    piece = text.tokens[done : done + next_piece(text.length - done, self.ration.next())]
                     with self.ration.spend(len(piece)):
                         pool.add(reading.add(piece))
                     done += len(piece)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from spark_engine.backends.cutting import next_piece
 from spark_engine.runner.sequence import Sequence
 
 MIN_CHUNK = 16
@@ -27,7 +28,7 @@ class Chunk(NamedTuple):
 
 
 def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:
-    """One token for every decoding sequence, then prefill chunks of at most `prefill_budget` tokens together.
+    """One token for every decoding sequence, then prefill chunks of about `prefill_budget` tokens together.
 
     Prompts share the budget evenly; what short ones leave goes to the longer ones. When there are more prompts
     than the budget has chunks worth computing, those that waited longest go first, and of these the ones read least.
@@ -42,7 +43,9 @@ def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:
         served = prefilling[: max(1, prefill_budget // MIN_CHUNK)]
         lengths = fair_shares([sequence.remaining for sequence in served], prefill_budget)
         chunks += [
-            Chunk(sequence, length) for sequence, length in zip(served, lengths, strict=True) if length
+            Chunk(sequence, next_piece(sequence.remaining, length))
+            for sequence, length in zip(served, lengths, strict=True)
+            if length
         ]
     return chunks
 

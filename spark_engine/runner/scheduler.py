@@ -17,7 +17,7 @@ from spark_engine.runner.pace import Pace
 from spark_engine.runner.plan import Chunk, plan_step
 from spark_engine.runner.queue import Waiting
 from spark_engine.runner.sequence import Sequence
-from spark_engine.runner.slots import Match, Slots, common
+from spark_engine.runner.slots import Match, Slots, common, shareable
 from spark_engine.types.generation import FinishReason
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class Scheduler:
 
     def _is_being_read(self, sequence: Sequence, match: Match) -> bool:
         """Whether a running sequence will soon hold more of this one's beginning than any slot does now."""
-        most = len(sequence.tokens) - 1
+        most = shareable(sequence)
         reading = (other for other in self._running.values() if not other.is_decoding)
         ahead = max((common(sequence.tokens, other.tokens, most) for other in reading), default=0)
         return ahead >= WORTH_WAITING and ahead > match.length

@@ -10,6 +10,7 @@ from collections.abc import Sequence as Items
 from typing import NamedTuple
 
 from spark_engine.backends.base import Decoder
+from spark_engine.backends.cutting import FEWEST
 from spark_engine.runner.sequence import Sequence
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ class Slots:
         sequence.cached = min(match.length, sequence.prompt_length)
 
     def best(self, sequence: Sequence, running: Iterable[Sequence]) -> Match:
-        """The slot that holds most of a sequence's beginning; the last token is always left to compute."""
-        tokens, most = sequence.tokens, len(sequence.tokens) - 1
+        """The slot that holds most of a sequence's beginning."""
+        tokens, most = sequence.tokens, shareable(sequence)
         matches = [Match(slot, common(tokens, held, most)) for slot, held in self._idle.items()]
         matches += [
             Match(other.slot, common(tokens, other.tokens, min(most, other.computed))) for other in running
@@ -114,6 +115,11 @@ class Slots:
             self._decoder.free(slot)
         if match.length:
             self._decoder.copy(match.slot, slot, match.length)
+
+
+def shareable(sequence: Sequence) -> int:
+    """How much of a sequence may be taken over: there is a piece left to read, whose last token gives the logits."""
+    return max(0, len(sequence.tokens) - FEWEST)
 
 
 def common(tokens: Items[int], others: Items[int], most: int) -> int:

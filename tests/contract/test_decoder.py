@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spark_engine.backends.base import Decoder, Logits, SlotInput
+from spark_engine.backends.cutting import cuts
 from spark_engine.errors import SparkError
 from spark_engine.protocol.messages import LoadPlan
 from spark_engine.runner.model import Model
@@ -167,6 +168,15 @@ def test_a_prompt_in_chunks_is_the_same_prompt(decoder: Decoder, chunk: int) -> 
         last = decoder.forward([SlotInput(1, begin, part, is_last)])[0]
     assert last is not None
     same(whole, last)
+
+
+@pytest.mark.parametrize("most", [3, 7, 16, 64, 299])
+def test_a_prompt_cut_as_the_runner_cuts_is_bit_by_bit_the_same(decoder: Decoder, most: int) -> None:
+    prompt = tokens_of(decoder, 300, 3)
+    whole = put(decoder, 0, prompt)
+    for cut in cuts(len(prompt), most):
+        last = put(decoder, 1, prompt[cut], cut.start)
+    assert np.array_equal(whole, last)
 
 
 def test_rows_join_and_leave_at_every_step(decoder: Decoder) -> None:

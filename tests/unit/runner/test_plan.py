@@ -82,6 +82,8 @@ def test_a_plan_stays_within_its_bounds(drawn: list[tuple[int, int, int]], budge
     assert prefilled <= budget
     waiting = [s for s in running if not s.is_decoding]
     assert prefilled > 0 or not waiting
+    pieces = [c for c in chunks if not c.sequence.is_decoding]
+    assert all(c.length > 1 and c.sequence.remaining - c.length != 1 for c in pieces)
 
 
 @given(st.lists(st.integers(100, 3000), min_size=2, max_size=8), st.integers(LEAST, 200))
