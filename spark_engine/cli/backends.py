@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from spark_engine.client.http import SparkClient
 
 app = typer.Typer(help="List, install and remove what runs each model format.", no_args_is_help=True)
-BackendArgument = Annotated[str, typer.Argument(metavar="BACKEND", help="onnx, gguf or torch.")]
+BackendArgument = Annotated[
+    str, typer.Argument(metavar="BACKEND", help="A name that `spark backends list` shows.")
+]
 
 
 @app.command("list")

@@ -118,8 +118,8 @@ class SequenceDelta(Struct, frozen=True, tag="delta", omit_defaults=True):
 
 
 class SequenceFinished(Struct, frozen=True, tag="finished"):
-    """A sequence ended. Times in milliseconds, measured in the runner: `queue_ms` from Submit to the first
-    prefill step, `prefill_ms` from there to the first token, `decode_ms` from the first token to the last."""
+    """A sequence ended. Times in milliseconds, measured in the runner: `queue_ms` from Submit to a slot,
+    `prefill_ms` from there to the first token, `decode_ms` from the first token to the last."""
 
     id: str
     reason: str

@@ -7,7 +7,8 @@ from time import monotonic
 
 import psutil
 
-from spark_engine.protocol.messages import Events, FromRunner, RunnerStats, SequenceEvent, ToRunner
+from spark_engine.protocol.messages import FromRunner, RunnerStats, SequenceEvent, ToRunner
+from spark_engine.runner.outbox import Outbox
 from spark_engine.runner.pipe import Commands
 
 STATS_EVERY_S = 1.0
@@ -18,6 +19,7 @@ class CommandLoop(ABC):
 
     def __init__(self, send: Callable[[FromRunner], None], commands: Commands) -> None:
         self._send, self._commands = send, commands
+        self._outbox = Outbox(send)
         self._process = psutil.Process()
         self._stats_at = 0.0
         self._worked = False
@@ -65,7 +67,7 @@ class CommandLoop(ABC):
 
     def _tell(self, events: Sequence[SequenceEvent]) -> None:
         if events:
-            self._send(Events(tuple(events)))
+            self._outbox.put(events)
 
     def _tell_stats(self) -> None:
         now, idle = monotonic(), self.is_idle

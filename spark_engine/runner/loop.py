@@ -1,6 +1,7 @@
 """The main loop of a runner whose model writes: sequences under its scheduler, and texts that are only read."""
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 
 from spark_engine.errors import Conflict, SparkError
 from spark_engine.protocol.messages import (
@@ -72,7 +73,11 @@ class MainLoop(CommandLoop):
         return [started]
 
     def _step(self) -> Sequence[SequenceEvent]:
-        self._tell(self._scheduler.step())  # those who stream do not wait for what is read now
+        began = perf_counter()
+        events = self._scheduler.step()
+        self._outbox.put(
+            events, step_s=perf_counter() - began
+        )  # before reading: who streams does not wait for it
         return self._readings.step()
 
     def _stats(self) -> RunnerStats:

@@ -1,7 +1,7 @@
 """What the runner tells the engine: at once, but for the text of very quick steps, which goes out together."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from spark_engine.protocol.messages import Events, FromRunner, SequenceDelta, SequenceEvent
@@ -21,7 +21,7 @@ class Outbox:
         self._told: Counter[str] = Counter()
         self._sent_at = 0.0
 
-    def put(self, events: list[SequenceEvent], *, step_s: float = 1.0) -> None:
+    def put(self, events: Sequence[SequenceEvent], *, step_s: float = 1.0) -> None:
         """Send events, or hold text a little if the next step is as quick as this one, which took `step_s`."""
         self._held += events
         if not self._held or (step_s < QUICK_S and self._may_wait(events)):
@@ -29,7 +29,7 @@ class Outbox:
         self._send(Events(tuple(self._held)))
         self._held, self._sent_at = [], monotonic()
 
-    def _may_wait(self, events: list[SequenceEvent]) -> bool:
+    def _may_wait(self, events: Sequence[SequenceEvent]) -> bool:
         """Whether these are all text, not the first of their sequences, and something was sent just now."""
         for event in events:
             if not isinstance(event, SequenceDelta):

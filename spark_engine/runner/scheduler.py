@@ -87,7 +87,7 @@ class Scheduler:
         started = perf_counter()
         self.steps += 1
         for chunk in chunks:
-            chunk.sequence.begin_chunk(self.steps, started)
+            chunk.sequence.served_at = self.steps
         try:
             outputs = self._decoder.forward([_slot_input(chunk) for chunk in chunks])
         except Exception as error:
@@ -129,6 +129,7 @@ class Scheduler:
             if not self._slots.available or not self._has_room(sequence, match):
                 return
             self._waiting.remove(sequence.id)
+            sequence.begin()
             # Making room may have taken the match away.
             self._slots.claim(sequence, self._slots.best(sequence, self._running.values()))
             self.cached_tokens += sequence.computed

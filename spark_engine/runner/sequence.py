@@ -18,12 +18,12 @@ class Times:
 
     @property
     def queue_ms(self) -> float:
-        """From Submit to the first prefill step, or to now when there was none."""
+        """From Submit to a slot, or to now when it got none."""
         return ((self.prefill or perf_counter()) - self.submitted) * 1000
 
     @property
     def prefill_ms(self) -> float:
-        """From the first prefill step to the first token."""
+        """From a slot, which may have to be filled with what another sequence computed, to the first token."""
         return max(0.0, self.first_token - self.prefill) * 1000
 
     @property
@@ -88,15 +88,13 @@ class Sequence:
         """Whether its deadline has passed."""
         return self.deadline_s is not None and now > self.times.submitted + self.deadline_s
 
+    def begin(self) -> None:
+        """Note that it gets a slot; what comes now is its prefill."""
+        self.times.prefill = self.times.prefill or perf_counter()
+
     def lose_slot(self) -> None:
         """Forget what was computed: it has to wait for a slot again."""
         self.slot, self.computed = -1, 0
-
-    def begin_chunk(self, step: int, now: float) -> None:
-        """Note that a step computes some of its tokens."""
-        self.served_at = step
-        if not self.times.prefill:
-            self.times.prefill = now
 
     def append(self, token: int) -> None:
         """Add a token of the answer."""

@@ -115,8 +115,8 @@ class Usage(Struct, frozen=True):
 class Timings(Struct, frozen=True):
     """Where the time of one generation went, in milliseconds.
 
-    `first_token_ms` counts from acceptance by the engine to the first token; `decode_ms` from the first
-    token to the last.
+    `prefill_ms` counts from a slot in the runner to the first token, `first_token_ms` from acceptance by the
+    engine to the first token, `decode_ms` from the first token to the last.
     """
 
     queue_ms: float = 0.0

@@ -3,8 +3,9 @@
     python -m tests.bench.http_overhead FOLDER [--rounds 9] [--tokens 64] [--threads 0] [--json FILE]
 
 FOLDER is an ONNX model folder; one with random weights says little about the first byte, for its first tokens may have
-no text. Every round measures, one after the other, a runner through its pipe and Spark over HTTP. Medians over the
-rounds, and the ratio of the medians. `spark bench` has the bare decoder and other engines beside them.
+no text. Every round measures, one after the other and in turns first, a runner through its pipe and Spark over HTTP.
+Medians over the rounds, of the figures and of each round's ratio, as machines change their speed from second to second.
+`spark bench` has the bare decoder and other engines beside them.
 """
 
 import argparse
@@ -137,7 +138,7 @@ def medians(rows: list[Row]) -> Row:
     return {key: statistics.median(r[key] for r in rows) for key in rows[0]}
 
 
-def measure(folder: Path, rounds: int, tokens: int, threads: int) -> dict[str, Row]:
+def measure(folder: Path, rounds: int, tokens: int, threads: int) -> dict[str, list[Row]]:
     """Both, interleaved; the first round only warms up."""
     with tempfile.TemporaryDirectory() as root:
         cards = Path(root) / "model_cards"
@@ -154,11 +155,17 @@ def measure(folder: Path, rounds: int, tokens: int, threads: int) -> dict[str, R
             piped = Piped(folder, threads)
             rows: dict[str, list[Row]] = {"pipe": [], "http": []}
             for round in range(rounds + 1):
-                measured = {"pipe": piped.measure(tokens), "http": measure_http(served, client, tokens)}
-                for name, row in measured.items() if round else ():
-                    rows[name].append(row)
+                for name in ("pipe", "http") if round % 2 else ("http", "pipe"):
+                    row = piped.measure(tokens) if name == "pipe" else measure_http(served, client, tokens)
+                    rows[name] += [row] if round else []
             piped.close()
-    return {name: medians(found) for name, found in rows.items()}
+    return rows
+
+
+def ratio(rows: list[Row], others: list[Row]) -> float:
+    """The median over the rounds of how much faster one is than the other."""
+    speed = "tokens_per_second"
+    return statistics.median(row[speed] / other[speed] for row, other in zip(rows, others, strict=True))
 
 
 def main() -> None:
@@ -173,9 +180,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    result = measure(options.folder.resolve(), options.rounds, options.tokens, options.threads)
+    rows = measure(options.folder.resolve(), options.rounds, options.tokens, options.threads)
+    result = {name: medians(found) for name, found in rows.items()}
     for name, row in result.items():
-        share = row["tokens_per_second"] / result["pipe"]["tokens_per_second"]
+        share = ratio(rows[name], rows["pipe"])
         over = f"first byte over prefill {row['over_prefill_ms']:.2f} ms"
         print(f"{name:5} {row['tokens_per_second']:8.1f} tok/s  {share:.3f} of the pipe  {over}")
     if options.json:

@@ -214,6 +214,20 @@ def test_a_step_sends_one_frame(runner: RunnerProcess) -> None:
     assert frames <= 4 + 16
 
 
+def test_text_of_quick_steps_travels_together(runner: RunnerProcess) -> None:
+    runner.load(ECHO)
+    runner.submit("a", "hello " * 100)
+    frames, tokens, ended = 0, 0, False
+    while not ended:
+        message = runner.receive()
+        if isinstance(message, Events):
+            frames += 1
+            tokens += sum(isinstance(event, SequenceDelta) for event in message.events)
+            ended = any(isinstance(event, SequenceFinished) for event in message.events)
+    assert tokens >= 600
+    assert frames < tokens / 5
+
+
 def test_a_load_that_fails_says_why_and_ends(runner: RunnerProcess) -> None:
     refused = runner.load(LoadPlan("x:y", "onnx", "/nowhere/at/all"))
     assert isinstance(refused, LoadRefused)
