@@ -4,7 +4,9 @@
 
 FOLDER is an ONNX model folder; one with random weights says little about the first byte, for its first tokens may have
 no text. Every round measures, one after the other and in turns first, a runner through its pipe and Spark over HTTP.
-Medians over the rounds, of the figures and of each round's ratio, as machines change their speed from second to second.
+Medians over the rounds, of the figures and of each round's ratio, as machines change their speed from second to
+second. What varies least is how much of an answer's time, from its first token to its last, its runner computes: the
+rest is what the way to the client costs.
 `spark bench` has the bare decoder and other engines beside them.
 """
 
@@ -99,7 +101,12 @@ class Piped:
                 if isinstance(event, SequenceFinished):
                     decode = time.perf_counter() - first
                     over = (first - began) * 1000 - event.prefill_ms
-                    return {"tokens_per_second": (tokens - 1) / decode, "over_prefill_ms": over}
+                    own = event.decode_ms / 1000
+                    return {
+                        "tokens_per_second": (tokens - 1) / decode,
+                        "over_prefill_ms": over,
+                        "of_runner": own / decode,
+                    }
 
 
 def measure_http(served: Served, client: httpx.Client, tokens: int) -> Row:
@@ -130,6 +137,7 @@ def measure_http(served: Served, client: httpx.Client, tokens: int) -> Row:
     return {
         "tokens_per_second": (tokens - 1) / (last - first),
         "over_prefill_ms": (first - began) * 1000 - timings["prefill_ms"],
+        "of_runner": timings["decode_ms"] / 1000 / (last - first),
     }
 
 
@@ -185,7 +193,8 @@ def main() -> None:
     for name, row in result.items():
         share = ratio(rows[name], rows["pipe"])
         over = f"first byte over prefill {row['over_prefill_ms']:.2f} ms"
-        print(f"{name:5} {row['tokens_per_second']:8.1f} tok/s  {share:.3f} of the pipe  {over}")
+        own = f"{row['of_runner']:.3f} of its time in the runner"
+        print(f"{name:5} {row['tokens_per_second']:8.1f} tok/s  {share:.3f} of the pipe  {own}  {over}")
     if options.json:
         options.json.write_text(json.dumps(result, indent=1))
 
