@@ -26,8 +26,8 @@ class Outbox:
         self._held += events
         if not self._held or (step_s < QUICK_S and self._may_wait(events)):
             return
-        self._send(Events(tuple(self._held)))
-        self._held, self._sent_at = [], monotonic()
+        events, self._held, self._sent_at = tuple(self._held), [], monotonic()
+        self._send(Events(events))
 
     def _may_wait(self, events: Sequence[SequenceEvent]) -> bool:
         """Whether these are all text, not the first of their sequences, and something was sent just now."""
