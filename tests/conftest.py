@@ -10,17 +10,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from spark_engine.backends import device_env
 from spark_engine.paths import BaseDir
 
 pytest_plugins = ["tests.support.logfail"]
 
 _ENVIRONMENT = {
     "QT_QPA_PLATFORM": "offscreen",
-    "ORT_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1",
-    "HF_HUB_OFFLINE": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
     "NO_COLOR": "1",
 }
 _COMPONENT_LIBRARY = {"gguf": "llama-cpp-python", "torch": "torch", "genai": "onnxruntime-genai"}
@@ -32,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [n for n in os.environ if n.startswith("SPARK_") or n == "PYTHONUNBUFFERED"]:
         del os.environ[name]
     os.environ.update(_ENVIRONMENT)
+    device_env.prepare(os.environ)
     _hear_signals()
     # Shared cores make single examples slow without anything being wrong.
     hypothesis.settings.register_profile("spark", deadline=None)

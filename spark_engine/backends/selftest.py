@@ -15,6 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from spark_engine.backends import device_env
 from spark_engine.backends.selftest_models import OPENERS, TrialModel
 from spark_engine.paths import resources
 
@@ -55,10 +56,7 @@ def main() -> int:
     if not model.exists():
         print(f"{model} is not there.", file=sys.stderr)
         return NO_MODEL
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    # On a busy machine threads that wait by spinning starve each other.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    device_env.prepare(os.environ)
     with open(_take_stdout(), "w", encoding="utf-8") as answer:
         result = test(OPENERS[chosen.component](model))
         answer.write("\n" + msgspec.json.encode(result).decode() + "\n")

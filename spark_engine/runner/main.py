@@ -7,10 +7,10 @@ import signal
 from typing import TYPE_CHECKING
 
 from spark_engine import logs
+from spark_engine.backends import device_env
 from spark_engine.errors import SparkError
 from spark_engine.protocol import PROTOCOL_VERSION
 from spark_engine.protocol.messages import Hello, Load, Loaded, LoadPlan, LoadProgress, LoadRefused
-from spark_engine.runner import device_env
 from spark_engine.runner.pipe import Commands, Sender, claim_streams, end_now, start_reader
 
 if TYPE_CHECKING:

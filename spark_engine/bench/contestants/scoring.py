@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from spark_engine.backends import device_env
 from spark_engine.backends.base import SlotInput
 from spark_engine.bench.contestants.child import Streams, Timelines, serve
 from spark_engine.bench.contestants.order import load_plan
-from spark_engine.runner import device_env
 from spark_engine.runner.model import Model
 from spark_engine.types.chat import ChatMessage, ChatPrompt
 

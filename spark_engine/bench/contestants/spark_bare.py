@@ -3,11 +3,10 @@
 import os
 from typing import Any
 
-from spark_engine.backends import registry
+from spark_engine.backends import device_env, registry
 from spark_engine.backends.base import Decoder, SlotInput
 from spark_engine.bench.contestants.child import Streams, Timelines, clock, serve
 from spark_engine.bench.contestants.order import load_plan
-from spark_engine.runner import device_env
 
 
 class BareDecoder:

@@ -10,6 +10,7 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
 
+from spark_engine.backends import device_env
 from spark_engine.backends.base import Decoder, Logits, SlotInput
 from spark_engine.bench.contestants.child import Streams, Timelines, serve
 from spark_engine.bench.contestants.order import load_plan
@@ -21,7 +22,6 @@ from spark_engine.protocol.messages import (
     Submit,
     ToRunner,
 )
-from spark_engine.runner import device_env
 from spark_engine.runner.loop import MainLoop
 from spark_engine.runner.model import Model
 from spark_engine.runner.pipe import Sender

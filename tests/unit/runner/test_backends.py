@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from spark_engine.backends import registry
+from spark_engine.backends import device_env, registry
 from spark_engine.backends.base import SlotInput
 from spark_engine.backends.echo import ANSWER, END, EchoDecoder, create_decoder
 from spark_engine.backends.onnx_config import OnnxConfig, context_and_switch, read_config
 from spark_engine.errors import InvalidRequest, SparkError, Unavailable
 from spark_engine.protocol.messages import LoadPlan
-from spark_engine.runner import device_env
 from spark_engine.types.chat import TextPrompt, TokensPrompt
 from spark_engine.types.generation import GenerationRequest, SamplingOptions
 from tests.support.decoders import Bench, load_model
