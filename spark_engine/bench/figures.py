@@ -29,6 +29,7 @@ class Run(Struct, frozen=True):
     """The figures of one run of streams; what they mean says `types.bench.Measured`."""
 
     tokens_per_second: float
+    total_per_second: float
     first_token_ms: float
     gap_ms: float
     worst_gap_ms: float
@@ -45,6 +46,7 @@ def run_figures(timelines: Sequence[Timeline]) -> Run:
     gaps = [gap for t in timelines for gap in _gaps(t.times)] or [0.0]
     return Run(
         tokens_per_second=(tokens - 1) / (last - first),
+        total_per_second=tokens / (last - min(t.arrived for t in timelines)),
         first_token_ms=1000 * statistics.median(t.times[0] - t.arrived for t in timelines),
         gap_ms=1000 * statistics.median(gaps),
         worst_gap_ms=1000 * max(gaps),

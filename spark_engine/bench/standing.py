@@ -17,19 +17,21 @@ def group(target: Target, weight_bytes: int, results: Results, bandwidth: float)
     """One file's results, by streams and then in the order of the field."""
     keys = sorted(results.runs, key=lambda key: (key[1], _PLACES[key[0]]))
     speeds = {key: median(run.tokens_per_second for run in results.runs[key]) for key in keys}
+    totals = {key: median(run.total_per_second for run in results.runs[key]) for key in keys}
     measured = tuple(
         Measured(
             contestant=id,
             title=_TITLES[id],
             streams=streams,
             tokens_per_second=spread(run.tokens_per_second for run in results.runs[id, streams]),
+            total_per_second=spread(run.total_per_second for run in results.runs[id, streams]),
             first_token_ms=spread(run.first_token_ms for run in results.runs[id, streams]),
             gap_ms=spread(run.gap_ms for run in results.runs[id, streams]),
             worst_gap_ms=spread(run.worst_gap_ms for run in results.runs[id, streams]),
             memory_bytes=results.memory[id, streams],
             bandwidth_share=_share(target, (id, streams), speeds, weight_bytes, bandwidth),
-            vs_spark=_times(speeds, (id, streams), (SPARK, streams)),
-            vs_one=_times(speeds, (id, streams), (id, 1)),
+            vs_spark=_times(speeds if streams == 1 else totals, (id, streams), (SPARK, streams)),
+            vs_one=_times(totals, (id, streams), (id, 1)),
         )
         for id, streams in keys
     )

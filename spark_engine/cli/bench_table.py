@@ -71,7 +71,7 @@ def machine_line(report: SpeedReport) -> str:
 def speed_table(group: Group, then: Mapping[Key, float] | None = None) -> Table:
     """A row for each contestant, in sections by the number of streams. `then`: changes since an earlier run."""
     saved = [] if then is None else [("× saved", _since(group.id, then))]
-    columns = [*_COLUMNS[:2], *saved, *_COLUMNS[2:], *([] if saved else [("mem bw", _bandwidth)])]
+    columns = [*_COLUMNS[:3], *saved, *_COLUMNS[3:], *([] if saved else [("mem bw", _bandwidth)])]
     names = tuple(name for name, _ in columns)
     rows = table("", *names, right=names)
     for streams, measured in groupby(group.measured, key=lambda m: m.streams):
@@ -131,8 +131,7 @@ def _since(group: str, then: Mapping[Key, float] | None) -> Callable[[Measured],
     return cell
 
 
-def _speed(measured: Measured) -> str:
-    value = measured.tokens_per_second.median
+def _speed(value: float) -> str:
     return f"{value:.1f}" if value < 1000 else f"{value:,.0f}"
 
 
@@ -152,7 +151,8 @@ def milliseconds(value: float) -> str:
 
 
 _COLUMNS: list[tuple[str, Callable[[Measured], str]]] = [
-    ("tok/s", _speed),
+    ("tok/s", lambda m: _speed(m.tokens_per_second.median)),
+    ("total", lambda m: _speed(m.total_per_second.median)),
     ("× Spark", _vs_spark),
     ("first", lambda m: milliseconds(m.first_token_ms.median)),
     ("worst gap", lambda m: milliseconds(m.worst_gap_ms.median)),

@@ -46,10 +46,13 @@ class Pace:
         return StepCosts(self._decode(1) if self._decode_s else 0.0, *self._costs())
 
     def _decode(self, rows: int) -> float:
-        """Seconds of a step in which `rows` sequences decode, as of the nearest number that was seen."""
+        """Seconds of a step in which `rows` sequences decode: as seen, or as of the nearest number that was seen,
+        where one row more costs what one token more of a prompt does."""
         if not self._decode_s:
             return sum(self._costs())
-        return self._decode_s[min(self._decode_s, key=lambda seen: (abs(seen - rows), seen))]
+        nearest = min(self._decode_s, key=lambda seen: (abs(seen - rows), seen))
+        seconds = self._decode_s[nearest]
+        return max(seconds + (rows - nearest) * self._costs()[1], seconds * rows / max(rows, nearest))
 
     def _costs(self) -> tuple[float, float]:
         """`a` and `b` by least squares; no `a` as long as the pieces were too much alike to tell."""

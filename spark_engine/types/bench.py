@@ -59,16 +59,19 @@ class Measured(Struct, frozen=True):
     """One contestant at one number of streams.
 
     `tokens_per_second`: all tokens after the first, from the first token of any stream to the last of any.
+    `total_per_second`: all tokens, from the first arrival to the last token: with the reading of all prompts.
     `first_token_ms`: from a stream's arrival to its first token, the median stream; `gap_ms`, `worst_gap_ms`: median
     and largest time between two tokens of one stream. `memory_bytes`: the most its processes held resident so far.
     `bandwidth_share`: of the machine's memory bandwidth, by reading the weights once per token (one stream only).
-    `vs_spark`: its tokens per second in units of Spark's over HTTP, `vs_one`: in units of its own with one stream.
+    `vs_spark`: in units of Spark's over HTTP, its tokens per second of one stream, but its total of several, as some
+    engines read every prompt before the first token. `vs_one`: its total in units of its own with one stream.
     """
 
     contestant: str
     title: str
     streams: int
     tokens_per_second: Spread
+    total_per_second: Spread
     first_token_ms: Spread
     gap_ms: Spread
     worst_gap_ms: Spread

@@ -22,7 +22,15 @@ def flat(value: float) -> Spread:
 def measured(contestant: str, streams: int, speed: float, *, gap_ms: float = 30.0) -> Measured:
     """One contestant's row."""
     return Measured(
-        contestant, contestant.title(), streams, flat(speed), flat(210.0), flat(gap_ms), flat(1400.0), 1_300_000_000
+        contestant,
+        contestant.title(),
+        streams,
+        flat(speed),
+        flat(0.9 * speed),
+        flat(210.0),
+        flat(gap_ms),
+        flat(1400.0),
+        1_300_000_000,
     )  # fmt: skip
 
 

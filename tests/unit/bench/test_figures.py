@@ -22,6 +22,7 @@ def test_streams_are_counted_together_from_the_first_token_to_the_last() -> None
     run = run_figures([steady(0.0, 0.5, 0.1, 11), steady(0.4, 1.0, 0.1, 16)])
     assert run.tokens_per_second == pytest.approx((27 - 1) / (2.5 - 0.5))
     assert run.first_token_ms == pytest.approx(550.0)
+    assert run.total_per_second == pytest.approx(27 / 2.5), "the total counts from the first arrival"
 
 
 def test_the_worst_gap_is_that_of_any_stream() -> None:

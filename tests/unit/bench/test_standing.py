@@ -16,7 +16,7 @@ def results(**speeds: list[float]) -> Results:
     for name, values in speeds.items():
         id, _, streams = name.rpartition("_")
         key = (id.replace("_", "-"), int(streams))
-        made.runs[key] = [Run(value, 100.0, 30.0, 50.0) for value in values]
+        made.runs[key] = [Run(value, value / 2, 100.0, 30.0, 50.0) for value in values]
         made.memory[key] = 1000
     return made
 

@@ -100,16 +100,21 @@ def test_equal_waiting_gives_equal_progress(prompts: list[int], budget: int) -> 
 
 
 class Machine:
-    """A model whose steps cost `decode` for all streams, `piece` for each run over a piece of prompt, and `token`."""
+    """A model whose steps cost `decode` for the first stream and `row` for each more, `piece` for each run over a piece of
+    a prompt, and `token`."""
 
-    def __init__(self, decode: float, piece: float, token: float) -> None:
-        self.decode, self.piece, self.token = decode, piece, token
+    def __init__(self, decode: float, piece: float, token: float, row: float = 0.0) -> None:
+        self.decode, self.piece, self.token, self.row = decode, piece, token, row
         self.pace = Pace()
+
+    def decode_step(self, streams: int) -> float:
+        """Seconds of a step without a prompt."""
+        return self.decode + self.row * (streams - 1) if streams else 0.0
 
     def step(self, streams: int, *, reading: bool) -> tuple[int, float]:
         """Tokens read and seconds spent."""
         tokens = self.pace.budget(streams) if reading else 0
-        seconds = (self.decode if streams else 0) + (self.piece + self.token * tokens if tokens else 0)
+        seconds = self.decode_step(streams) + (self.piece + self.token * tokens if tokens else 0)
         self.pace.record(streams, tokens, seconds, int(reading))
         return tokens, seconds
 
@@ -153,6 +158,16 @@ def test_both_promises_hold_for_a_real_model() -> None:
         tokens, seconds = machine.step(1, reading=reading)
     assert seconds < 4 * machine.decode
     assert tokens / seconds > 0.5 / machine.token
+
+
+def test_prompts_that_come_one_after_the_other_are_read_as_fast_as_the_streams_they_become_allow() -> None:
+    machine = Machine(0.025, 0.017, 0.0075, row=0.007)  # measured: eight rows cost three times one
+    for _ in range(10):
+        machine.step(1, reading=False)
+    for streams in range(1, 9):  # no step without a piece of the next one's prompt
+        for _ in range(3):
+            tokens, seconds = machine.step(streams, reading=True)
+        assert 2 * machine.decode_step(streams) < seconds < 4 * machine.decode_step(streams)
 
 
 def test_the_pace_follows_a_machine_that_becomes_fast() -> None:
