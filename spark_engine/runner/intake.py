@@ -5,13 +5,14 @@ import logging
 from spark_engine.errors import ContextExceeded, InvalidRequest, SparkError
 from spark_engine.runner.answer import Answer
 from spark_engine.runner.detokenizer import Detokenizer
+from spark_engine.runner.echo import Echo
 from spark_engine.runner.grammar import Grammars
 from spark_engine.runner.grammar_source import source_of
 from spark_engine.runner.model import Model
 from spark_engine.runner.sampler import Sampler
 from spark_engine.runner.sequence import Sequence
 from spark_engine.runner.tool_use import AnswerRules, ToolUse
-from spark_engine.types.chat import ChatPrompt, Prompt
+from spark_engine.types.chat import ChatPrompt, Prompt, TextPrompt
 from spark_engine.types.generation import GenerationRequest
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,24 @@ class Intake:
                 constraint=rules.constraint,
             ),
             answer=Answer(request.id, self._detokenizer(request, rules), rules.reader),
+            echo=self._echo(request, prompt) if request.echo else None,
+        )
+
+    def _echo(self, request: GenerationRequest, prompt: list[int]) -> Echo:
+        """The prompt told back; InvalidRequest when the model's files give no logits within a prompt."""
+        vocabulary, most = self._model.vocabulary, self._model.decoder.max_logits
+        if request.sampling.logprobs is not None and most == 1:
+            text = f"{self._model.decoder.device} gives log-probabilities of what is new only."
+            raise InvalidRequest("unsupported", "echo cannot have log-probabilities here", text, param="echo")
+        spoken = request.prompt.text if isinstance(request.prompt, TextPrompt) else None
+        return Echo(
+            request.id,
+            prompt,
+            vocabulary.piece,
+            alternatives=request.sampling.logprobs,
+            longest_piece=most,
+            text=spoken,
+            hidden=0 if spoken is None else len(vocabulary.prefix),
         )
 
     def _detokenizer(self, request: GenerationRequest, rules: AnswerRules) -> Detokenizer:

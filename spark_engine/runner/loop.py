@@ -67,8 +67,9 @@ class MainLoop(CommandLoop):
         except SparkError as error:
             return [failure(request.id, error)]
         started = SequenceStarted(sequence.id, sequence.prompt_length)
-        if sequence.is_full:
-            return [started, sequence.finished("length")]
+        if sequence.is_full and not sequence.wants_prompt_logits:
+            told = [] if sequence.echo is None else [sequence.echo.told()]
+            return [started, *told, sequence.finished("length")]
         self._scheduler.submit(sequence)
         return [started]
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from spark_engine.backends.cutting import next_piece
 from spark_engine.runner.sequence import Sequence
 
 MIN_CHUNK = 16
@@ -43,7 +42,7 @@ def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:
         served = prefilling[: max(1, prefill_budget // MIN_CHUNK)]
         lengths = fair_shares([sequence.remaining for sequence in served], prefill_budget)
         chunks += [
-            Chunk(sequence, next_piece(sequence.remaining, length))
+            Chunk(sequence, sequence.piece(length))
             for sequence, length in zip(served, lengths, strict=True)
             if length
         ]

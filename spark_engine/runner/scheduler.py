@@ -10,6 +10,7 @@ from spark_engine.backends.base import Decoder, Logits, SlotInput
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import DeadlineExceeded, SparkError
 from spark_engine.protocol.messages import SequenceEvent, SequenceFailed
+from spark_engine.runner.echo import Echo
 from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.logprobs import token_logprob
 from spark_engine.runner.lookup import is_clear, worthwhile
@@ -98,6 +99,8 @@ class Scheduler:
             chunk.sequence.computed += chunk.length
             if logits is not None and chunk.guess:
                 self._check_guess(chunk, logits, events)
+            elif logits is not None and chunk.sequence.echo is not None:
+                self._tell_prompt(chunk, chunk.sequence.echo, logits, events)
             elif logits is not None:
                 self._advance(chunk.sequence, logits, events)
         if self.is_idle:
@@ -227,6 +230,19 @@ class Scheduler:
         if sequence.id in self._running:
             self._decoder.truncate(sequence.slot, sequence.computed)
 
+    def _tell_prompt(self, chunk: Chunk, echo: Echo, logits: Logits, events: list[SequenceEvent]) -> None:
+        """Take the logits [length, vocab_size] of a piece of a prompt that is told back; tell it after the last."""
+        sequence, rows = chunk.sequence, logits.reshape(-1, self._decoder.vocab_size)
+        echo.take(sequence.computed - len(rows), rows)
+        if sequence.remaining:
+            return
+        events.append(echo.told())
+        sequence.echo = None
+        if sequence.is_full:
+            events.append(self._finish(sequence, "length"))
+        else:
+            self._advance(sequence, rows[-1], events)
+
     def _advance(self, sequence: Sequence, logits: Logits, events: list[SequenceEvent]) -> int:
         """Add one token to a sequence, tell what became final, end it when it is over. The token, -1 at the end."""
         try:
@@ -286,6 +302,8 @@ def _soon(sequence: Sequence) -> int:
 def _slot_input(chunk: Chunk) -> SlotInput:
     sequence, begin = chunk.sequence, chunk.sequence.computed
     tokens = [*sequence.tokens[begin : begin + chunk.length], *chunk.guess]
+    if sequence.wants_prompt_logits:
+        return SlotInput(sequence.slot, begin, tokens, True, len(tokens))
     return SlotInput(sequence.slot, begin, tokens, chunk.is_last, 1 + len(chunk.guess))
 
 

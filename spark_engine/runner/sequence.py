@@ -2,8 +2,10 @@
 
 from time import perf_counter
 
+from spark_engine.backends.cutting import next_piece
 from spark_engine.protocol.messages import SequenceFinished
 from spark_engine.runner.answer import Answer
+from spark_engine.runner.echo import Echo
 from spark_engine.runner.lookup import Lookup
 from spark_engine.runner.sampler import Sampler
 from spark_engine.types.generation import FinishReason, GenerationRequest
@@ -35,7 +37,8 @@ class Times:
 class Sequence:
     """One generation. `tokens` is prompt and answer together, `computed` how many of them its slot holds.
 
-    `cached`: tokens of the prompt that another sequence had computed. `arrival`: its place in the queue.
+    `echo`: the prompt, as long as it is to be told. `cached`: tokens of the prompt that another sequence had computed.
+    `arrival`: its place in the queue.
     """
 
     def __init__(
@@ -46,12 +49,13 @@ class Sequence:
         limit: int,
         sampler: Sampler,
         answer: Answer,
+        echo: Echo | None = None,
     ) -> None:
         self.id, self.client, self.priority = request.id, request.client, request.priority
         self.deadline_s = request.deadline_s
         self.stop, self.logprobs = request.stop, request.sampling.logprobs
         self.tokens, self.prompt_length, self.limit = prompt, len(prompt), limit
-        self.sampler, self.answer = sampler, answer
+        self.sampler, self.answer, self.echo = sampler, answer, echo
         self.lookup = Lookup() if sampler.greedy else None
         self.needs_plain_step = False
         self.computed = self.cached = 0
@@ -78,6 +82,17 @@ class Sequence:
     def is_full(self) -> bool:
         """Whether the answer may not grow further."""
         return len(self.tokens) >= self.limit
+
+    @property
+    def wants_prompt_logits(self) -> bool:
+        """Whether logits are wanted after every token of its prompt, so that nothing of it may be taken over."""
+        return self.echo is not None and self.echo.wants_logits
+
+    def piece(self, most: int) -> int:
+        """How many of its next tokens to compute, at most about `most`."""
+        if self.echo is not None and self.echo.wants_logits:
+            most = min(most, self.echo.longest_piece)
+        return next_piece(self.remaining, most)
 
     @property
     def may_stop(self) -> bool:

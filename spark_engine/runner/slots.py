@@ -119,7 +119,7 @@ class Slots:
 
 def shareable(sequence: Sequence) -> int:
     """How much of a sequence may be taken over: there is a piece left to read, whose last token gives the logits."""
-    return max(0, len(sequence.tokens) - FEWEST)
+    return 0 if sequence.wants_prompt_logits else max(0, len(sequence.tokens) - FEWEST)
 
 
 def common(tokens: Items[int], others: Items[int], most: int) -> int:

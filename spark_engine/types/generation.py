@@ -7,6 +7,8 @@ from msgspec import Struct
 from spark_engine.types.chat import Prompt, ToolCallPiece, join_pieces
 
 FinishReason = Literal["stop", "length", "tool_calls", "cancelled"]
+TruncationPolicy = Literal["disabled", "auto"]
+"""What becomes of a prompt that does not fit: it is refused, or its oldest part is left out."""
 
 
 class SamplingOptions(Struct, frozen=True, omit_defaults=True):
@@ -80,7 +82,8 @@ class GenerationRequest(Struct, frozen=True):
     """One generation, as the engine accepts it and as the runner receives it.
 
     `model` is a model id, a variant id or `auto`; `client` says who asks (shown, never used to authorise).
-    `priority`: lower goes first. `deadline_s`: seconds after which the answer is of no use any more.
+    `priority`: lower goes first. `deadline_s`: seconds from acceptance after which the answer is of no use any more.
+    `echo`: whether the prompt is told before the answer, with its log-probabilities where those are wanted.
     `grammar`: what the answer has to be; calls of the prompt's tools are possible beside it.
     """
 
@@ -92,7 +95,9 @@ class GenerationRequest(Struct, frozen=True):
     client: str = ""
     priority: int = 0
     deadline_s: float | None = None
+    echo: bool = False
     grammar: Grammar | None = None
+    truncation: TruncationPolicy = "disabled"
 
 
 class TokenLogprob(Struct, frozen=True):
@@ -135,11 +140,29 @@ class Served(Struct, frozen=True):
     device: str
 
 
+class Truncation(Struct, frozen=True):
+    """What was left out of a prompt so that it fits; nothing, where the dropped ones are 0.
+
+    `prompt_tokens_before` are those of the whole prompt, `prompt_tokens` those the model reads; `max_tokens`: how many
+    the answer may have.
+    """
+
+    dropped_messages: int
+    dropped_tokens: int
+    prompt_tokens_before: int
+    prompt_tokens: int
+    max_tokens: int
+
+
 class Started(Struct, frozen=True, tag="started"):
-    """The prompt was accepted by the model; from here on everything is an event."""
+    """The prompt was accepted by the model; from here on everything is an event.
+
+    `truncation`: what was left out of it, where the request allows that.
+    """
 
     served: Served
     prompt_tokens: int
+    truncation: Truncation | None = None
 
 
 class Delta(Struct, frozen=True, tag="delta", omit_defaults=True):

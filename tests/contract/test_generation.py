@@ -4,11 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from spark_engine.backends.base import SlotInput
+from spark_engine.errors import InvalidRequest
 from spark_engine.protocol.messages import SequenceFinished
+from spark_engine.runner.logprobs import token_logprob
 from spark_engine.runner.lookup import MOST, Lookup, StepCosts
 from spark_engine.runner.model import Model
 from spark_engine.runner.pace import Pace
-from spark_engine.types.chat import ChatMessage, ChatPrompt
+from spark_engine.types.chat import ChatMessage, ChatPrompt, TextPrompt
 from spark_engine.types.generation import GenerationRequest, SamplingOptions, StopRules
 from tests.support.decoders import Bench, Told, load_model, path_of
 
@@ -125,6 +128,27 @@ def test_guessed_tokens_change_no_token(model: Model, monkeypatch: pytest.Monkey
     parted = ties(plain.told["a"], guessing.told["a"], ROUNDING)
     print(f"{parted} ties, {guessing.scheduler.steps} steps instead of {plain.scheduler.steps}")
     assert parted or guessing.scheduler.steps < plain.scheduler.steps / 1.5
+
+
+def test_a_prompt_told_back_has_the_log_probabilities_of_its_tokens(model: Model) -> None:
+    sampling, stop = SamplingOptions(temperature=0, logprobs=1), StopRules(max_tokens=2, ignore_eos=True)
+    asked = GenerationRequest("a", "m", TextPrompt(WORDS * 3), sampling, stop, echo=True)
+    bench = Bench(model)
+    if model.decoder.max_logits == 1:
+        with pytest.raises(InvalidRequest):
+            bench.submit(asked)
+        return
+    bench.run([asked])
+    told = bench.told["a"]
+    tokens = model.prompts.encode(asked.prompt)
+    assert [entry.token for entry in told.logprobs[:-2]] == tokens[len(model.vocabulary.prefix) :]
+    for place in (1, 17, len(tokens) - 1):
+        model.decoder.free(0)
+        (logits,) = model.decoder.forward([SlotInput(0, 0, tokens[:place], True)])
+        assert logits is not None
+        expected = token_logprob(logits, tokens[place], 1, model.vocabulary.piece)
+        found = told.logprobs[place - len(model.vocabulary.prefix)]
+        assert found.logprob == pytest.approx(expected.logprob, abs=ROUNDING)
 
 
 def test_a_seed_gives_the_same_tokens_in_company(model: Model) -> None:

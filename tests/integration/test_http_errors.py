@@ -171,7 +171,6 @@ BAD_COMPLETIONS: list[tuple[Any, str | None]] = [
     ({"model": "auto", "prompt": [[]]}, "prompt[0]"),
     ({"model": "auto", "prompt": [[1], [2]]}, "prompt"),
     ({"model": "auto", "prompt": "x", "logprobs": True}, "logprobs"),
-    ({"model": "auto", "prompt": "x", "echo": True}, "echo"),
     ({"model": "auto", "prompt": "x", "suffix": "y"}, "suffix"),
     ({"model": "auto", "prompt": "x", "best_of": 2}, "best_of"),
 ]

@@ -54,12 +54,12 @@ def chat_request(body: ChatCompletionRequest, advised: SamplingOptions, client: 
 
 def completion_request(body: CompletionRequest, advised: SamplingOptions, client: str) -> GenerationRequest:
     """A completion. `advised` stands where the body says nothing; raises InvalidRequest."""
-    for name, given in (("echo", body.echo), ("suffix", body.suffix)):
-        if given:
-            raise _unsupported(name, "Spark continues the prompt and returns what is new")
+    if body.suffix:
+        raise _unsupported("suffix", "Spark continues the prompt and returns what is new")
     sampling = _sampling(body, advised, body.logprobs)
     max_tokens = COMPLETION_MAX_TOKENS if body.max_tokens is None else body.max_tokens
-    return _request("cmpl", body, _raw_prompt(body), sampling, max_tokens, client)
+    request = _request("cmpl", body, _raw_prompt(body), sampling, max_tokens, client)
+    return replace(request, echo=bool(body.echo))
 
 
 def _request(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from math import isnan
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -205,8 +206,8 @@ def _text_logprobs(tokens: tuple[TokenLogprob, ...], offset: int) -> TextLogprob
         offset += len(token.text)
     return TextLogprobs(
         tuple(t.text for t in tokens),
-        tuple(_finite(t.logprob) for t in tokens),
-        tuple({a.text: _finite(a.logprob) for a in t.top} for t in tokens),
+        tuple(None if isnan(t.logprob) else _finite(t.logprob) for t in tokens),
+        tuple(None if isnan(t.logprob) else {a.text: _finite(a.logprob) for a in t.top} for t in tokens),
         tuple(offsets),
     )
 

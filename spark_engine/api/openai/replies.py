@@ -150,11 +150,11 @@ class ChatCompletionChunk(Struct, frozen=True, tag_field="object", tag="chat.com
 
 
 class TextLogprobs(Struct, frozen=True):
-    """Log-probabilities in the older form: parallel lists."""
+    """Log-probabilities in the older form: parallel lists. Of an echoed prompt's first token nothing is known."""
 
     tokens: tuple[str, ...]
-    token_logprobs: tuple[float, ...]
-    top_logprobs: tuple[dict[str, float], ...]
+    token_logprobs: tuple[float | None, ...]
+    top_logprobs: tuple[dict[str, float] | None, ...]
     text_offset: tuple[int, ...]
 
 

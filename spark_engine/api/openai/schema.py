@@ -255,6 +255,10 @@ class CompletionRequest(SamplingBody):
         _either(_prompt_kind, "must be text or token ids"),
     ]
     logprobs: int | None = Field(None, ge=0, le=20)
-    echo: bool | None = None
+    max_tokens: int | None = Field(None, ge=0, le=MAX_INT)
+    echo: bool | None = Field(
+        None,
+        description="Tell the prompt before what is new; with `logprobs` also the prompt's, and max_tokens 0.",
+    )
     best_of: Literal[1] | None = None
     suffix: str | None = None

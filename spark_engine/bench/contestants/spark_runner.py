@@ -86,7 +86,8 @@ def _take(line: dict[str, Any], event: SequenceEvent, came: float) -> bool:
     """Note what an event tells of a stream; whether the stream is over."""
     match event:
         case SequenceDelta():
-            line["times"].append(came)
+            if line["times"][-1:] != [came]:  # tokens of one message are one piece
+                line["times"].append(came)
         case SequenceFailed():
             raise RuntimeError(f"{event.title}: {event.message}")
         case SequenceFinished():

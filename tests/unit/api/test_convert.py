@@ -207,5 +207,5 @@ def test_unknown_fields_are_ignored() -> None:
 
 def test_what_cannot_be_honoured_is_refused_by_name() -> None:
     with pytest.raises(InvalidRequest) as refused:
-        complete(prompt="x", echo=True)
-    assert (refused.value.param, refused.value.code) == ("echo", "unsupported_parameter")
+        complete(prompt="x", suffix="y")
+    assert (refused.value.param, refused.value.code) == ("suffix", "unsupported_parameter")

@@ -100,8 +100,8 @@ def test_equal_waiting_gives_equal_progress(prompts: list[int], budget: int) -> 
 
 
 class Machine:
-    """A model whose steps cost `decode` for the first stream and `row` for each more, `piece` for each run over a piece of
-    a prompt, and `token`."""
+    """A model whose steps cost `decode` for the first stream and `row` for each more, `piece` for each run over a piece
+    of a prompt, and `token`."""
 
     def __init__(self, decode: float, piece: float, token: float, row: float = 0.0) -> None:
         self.decode, self.piece, self.token, self.row = decode, piece, token, row
