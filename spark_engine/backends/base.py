@@ -25,7 +25,7 @@ class SlotInput(Struct, frozen=True):
     """Work for one slot in one step: `tokens` go to positions `position`, `position + 1`, … of `slot`.
 
     One token is a decode step, several are a prefill chunk. Logits are wanted after the last `last` tokens or not
-    at all.
+    at all. `reach`: how long the sequence is already known to become, if that is more than it will then hold.
     """
 
     slot: int
@@ -33,6 +33,7 @@ class SlotInput(Struct, frozen=True):
     tokens: Sequence[int]
     wants_logits: bool
     last: int = 1
+    reach: int = 0
 
 
 class Reading(Protocol):
@@ -51,13 +52,16 @@ class Decoder(Protocol):
     """A loaded model. Not thread-safe; the runner's main thread is its only caller.
 
     `max_logits`: the largest `last` it takes, of entries with no more tokens than that. `pooling`: how the model's
-    files say its embeddings are made; None when they don't.
+    files say its embeddings are made; None when they don't. `original_context`: a longer sequence is computed with
+    other rotary factors, from its first token on; None: none is. A slot whose sequence outgrows it, or is cut below it,
+    is computed anew within `forward`, in one go; `reach` avoids that.
     """
 
     vocab_size: int
     max_slots: int
     max_context: int
     max_logits: int
+    original_context: int | None
     device: str
     pooling: Pooling | None
 

@@ -39,6 +39,7 @@ class GenaiDecoder:
     max_slots = 0
     max_context = 0
     max_logits = 1
+    original_context: int | None = None
     device = ""
     pooling: Pooling | None = None
 

@@ -29,6 +29,7 @@ class GgufDecoder:
     max_slots = 0
     max_context = 0
     max_logits = MOST_LOGITS
+    original_context: int | None = None
     device = "CPU"
     pooling: Pooling | None = None
 
@@ -39,7 +40,7 @@ class GgufDecoder:
         self._model = yield from _loaded(Path(plan.path))
         self.vocab_size, self.pooling = self._model.vocab_size, self._model.pooling
         self.max_slots = min(plan.slots, int(llama.llama_max_parallel_sequences()))
-        self.max_context, switch = context_and_switch(self._model, plan.context)
+        self.max_context, self.original_context = context_and_switch(self._model, plan.context)
         yield LoadStep(0.95, "warming up")
         self._batch = Batch(BATCH)
         settings = ContextSettings(
@@ -48,7 +49,7 @@ class GgufDecoder:
             plan.threads or physical_cores(),
             is_float32=self._model.is_float32,
         )
-        self._sides = Sides(self._model, settings, switch)
+        self._sides = Sides(self._model, settings, self.original_context)
         self.forward([SlotInput(0, 0, [0, 0], True)])
         self._sides.measure(0)
         self.free(0)

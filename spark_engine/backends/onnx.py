@@ -44,6 +44,7 @@ class OnnxDecoder:
     max_slots = 0
     max_context = 0
     max_logits = 1
+    original_context: int | None = None
     device = "CPU"
     pooling: Pooling | None = None
 
@@ -54,7 +55,7 @@ class OnnxDecoder:
         config = read_config(Path(plan.path))
         self.pooling = read_pooling(config.file.parent)
         self.max_slots = plan.slots
-        self.max_context, self._original = context_and_switch(config, plan.context)
+        self.max_context, self.original_context = context_and_switch(config, plan.context)
         self.vocab_size = config.vocab_size
         for fraction in _read_through(config.file.parent):
             yield LoadStep(0.5 * fraction, "reading the model")
@@ -126,7 +127,7 @@ class OnnxDecoder:
         def bind(cache: KeyValueCache) -> Bindings:
             return Bindings(session, config, cache)
 
-        self._sides = Sides(make_cache, bind, self.max_context, self._original)
+        self._sides = Sides(make_cache, bind, self.max_context, self.original_context)
         self._places = np.arange(self.max_context, dtype=np.int64)
         self._step = DecodeArrays(0, 0, config.vocab_size, self._logits_dtype)
         self._chunk_logits = np.empty(0, self._logits_dtype)

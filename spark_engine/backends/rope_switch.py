@@ -47,7 +47,7 @@ class RopeSwitch:
             return entry
         past = self._tokens.get(entry.slot, [])
         tokens = [*past, *entry.tokens]
-        is_long = len(tokens) > self._original
+        is_long = self.makes_long(max(len(tokens), entry.reach))
         is_whole = bool(past) and is_long != (entry.slot in self._long)
         self._tokens[entry.slot] = tokens
         (self._long.add if is_long else self._long.discard)(entry.slot)
@@ -72,7 +72,7 @@ class RopeSwitch:
 
     def head(self, entry: SlotInput) -> SlotInput:
         """The part of an entry that must be a step of its own: logits on both sides are wanted of it; else all."""
-        if self._original is None or entry.position >= self._original:
+        if self._original is None or max(entry.position, entry.reach - 1) >= self._original:
             return entry
         beyond = entry.position + len(entry.tokens) - self._original
         if not entry.wants_logits or not 0 < beyond < entry.last:

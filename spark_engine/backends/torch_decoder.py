@@ -36,6 +36,7 @@ class TorchDecoder:
     max_slots = 0
     max_context = 0
     max_logits = 16
+    original_context: int | None = None
     device = "CPU"
     pooling: Pooling | None = None
 
@@ -110,6 +111,7 @@ class TorchDecoder:
         """Take the choice of rotary factors over, if the context reaches beyond their switch."""
         self._switch, self._rope = RopeSwitch(), None
         if original is not None and self.max_context > original:
+            self.original_context = original
             self._switch, self._rope = RopeSwitch(original), LongRope(self._model, original)
             if not self._rope.works:
                 raise ContextTooLarge(self.max_context, original)

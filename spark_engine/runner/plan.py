@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from spark_engine.backends.base import SlotInput
 from spark_engine.runner.sequence import Sequence
 
 MIN_CHUNK = 16
@@ -24,6 +25,15 @@ class Chunk(NamedTuple):
     def is_last(self) -> bool:
         """Whether nothing of the sequence remains uncomputed afterwards: logits are wanted."""
         return self.length == self.sequence.remaining
+
+    def entry(self) -> SlotInput:
+        """The work it is for a decoder."""
+        sequence, begin = self.sequence, self.sequence.computed
+        tokens = [*sequence.tokens[begin : begin + self.length], *self.guess]
+        reach = len(sequence.tokens)
+        if sequence.wants_prompt_logits:
+            return SlotInput(sequence.slot, begin, tokens, True, len(tokens), reach)
+        return SlotInput(sequence.slot, begin, tokens, self.is_last, 1 + len(self.guess), reach)
 
 
 def plan_step(running: Iterable[Sequence], prefill_budget: int) -> list[Chunk]:

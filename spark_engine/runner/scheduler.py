@@ -6,14 +6,15 @@ A step: admit → plan one batch → make room → decoder.forward → sample �
 import logging
 from time import perf_counter
 
-from spark_engine.backends.base import Decoder, Logits, SlotInput
+from spark_engine.backends.base import Decoder, Logits
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import DeadlineExceeded, SparkError
 from spark_engine.protocol.messages import SequenceEvent, SequenceFailed
 from spark_engine.runner.echo import Echo
+from spark_engine.runner.guessing import Guessing
 from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.logprobs import token_logprob
-from spark_engine.runner.lookup import is_clear, worthwhile
+from spark_engine.runner.lookup import is_clear
 from spark_engine.runner.pace import Pace
 from spark_engine.runner.plan import Chunk, plan_step
 from spark_engine.runner.queue import Waiting
@@ -35,12 +36,12 @@ class Scheduler:
         self, decoder: Decoder, vocabulary: Vocabulary, kv: KvBudget, *, prompt_lookup: bool = True
     ) -> None:
         self._decoder, self._vocabulary, self._kv = decoder, vocabulary, kv
-        self._most_guessed = decoder.max_logits - 1 if prompt_lookup else 0
         self._waiting = Waiting()
         self._running: dict[str, Sequence] = {}
         self._slots = Slots(decoder)
         self._failures = 0
         self.pace = Pace()
+        self._guessing = Guessing(decoder, self.pace, wanted=prompt_lookup)
         self.steps = self.decoded_tokens = self.prefilled_tokens = 0
         self.cached_tokens = self.preemptions = 0
 
@@ -90,7 +91,7 @@ class Scheduler:
         for chunk in chunks:
             chunk.sequence.served_at = self.steps
         try:
-            outputs = self._decoder.forward([_slot_input(chunk) for chunk in chunks])
+            outputs = self._decoder.forward([chunk.entry() for chunk in chunks])
         except Exception as error:
             return events + self._batch_failed(chunks, error)
         self._failures = 0
@@ -157,30 +158,23 @@ class Scheduler:
 
     def _plan(self) -> list[Chunk]:
         """The next batch, which fits into the cache: if need be others give up theirs."""
+        for sequence in self._running.values():
+            if not sequence.is_long and self._slots.makes_long(sequence):
+                self._slots.begin_anew(sequence)
         while True:
             decoding = sum(sequence.is_decoding for sequence in self._running.values())
             chunks = plan_step(self._running.values(), self.pace.budget(decoding))
-            lengths = {sequence.id: sequence.computed for sequence in self._running.values()}
-            lengths |= {chunk.sequence.id: chunk.end for chunk in chunks}
+            lengths = {sequence.id: self._held(sequence) for sequence in self._running.values()}
+            lengths |= {chunk.sequence.id: max(chunk.end, self._held(chunk.sequence)) for chunk in chunks}
             if self._kv.fits([*lengths.values(), *self._slots.idle_lengths()]):
-                return self._with_guess(chunks)
+                return self._guessing.added(chunks)
             if not self._slots.evict() and not self._preempt():
                 return chunks
 
-    def _with_guess(self, chunks: list[Chunk]) -> list[Chunk]:
-        """The plan, with a guess of the next tokens where one sequence decodes alone and it pays."""
-        sequence = chunks[0].sequence if len(chunks) == 1 else None
-        if not self._most_guessed or sequence is None or sequence.lookup is None or not sequence.is_decoding:
-            return chunks
-        if sequence.needs_plain_step:
-            sequence.needs_plain_step = False
-            return chunks
-        room = max(0, min(sequence.limit - len(sequence.tokens) - 1, self._most_guessed))
-        guess = sequence.lookup.guess(sequence.tokens)[:room]
-        if guess := worthwhile(guess, sequence.lookup.hits, self.pace.costs()):
-            return [Chunk(sequence, 1, tuple(guess))]
-        sequence.lookup.recover()
-        return chunks
+    def _held(self, sequence: Sequence) -> int:
+        """Positions that a sequence's slot has room for; those beyond the original context have that from the start."""
+        beyond = (self._decoder.original_context or 0) + 1 if sequence.is_long else 0
+        return max(sequence.computed, beyond)
 
     def _preempt(self) -> bool:
         """Put the least urgent, latest sequence back into the queue; its answer goes on later. False for the last."""
@@ -297,14 +291,6 @@ def failure(id: str, error: SparkError) -> SequenceFailed:
 def _soon(sequence: Sequence) -> int:
     """Tokens a sequence will soon have in its slot."""
     return min(sequence.limit, len(sequence.tokens) + GROWTH)
-
-
-def _slot_input(chunk: Chunk) -> SlotInput:
-    sequence, begin = chunk.sequence, chunk.sequence.computed
-    tokens = [*sequence.tokens[begin : begin + chunk.length], *chunk.guess]
-    if sequence.wants_prompt_logits:
-        return SlotInput(sequence.slot, begin, tokens, True, len(tokens))
-    return SlotInput(sequence.slot, begin, tokens, chunk.is_last, 1 + len(chunk.guess))
 
 
 def _step_failed(error: Exception) -> SparkError:

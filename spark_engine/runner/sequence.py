@@ -8,7 +8,7 @@ from spark_engine.runner.answer import Answer
 from spark_engine.runner.echo import Echo
 from spark_engine.runner.lookup import Lookup
 from spark_engine.runner.sampler import Sampler
-from spark_engine.types.generation import FinishReason, GenerationRequest
+from spark_engine.types.generation import FinishReason, GenerationRequest, Truncation
 
 
 class Times:
@@ -37,8 +37,8 @@ class Times:
 class Sequence:
     """One generation. `tokens` is prompt and answer together, `computed` how many of them its slot holds.
 
-    `echo`: the prompt, as long as it is to be told. `cached`: tokens of the prompt that another sequence had computed.
-    `arrival`: its place in the queue.
+    `cached`: tokens of the prompt that another sequence had computed. `is_long`: whether its slot is computed as one
+    beyond the original context. `echo`: the prompt, as long as it is to be told. `arrival`: its place in the queue.
     """
 
     def __init__(
@@ -50,15 +50,18 @@ class Sequence:
         sampler: Sampler,
         answer: Answer,
         echo: Echo | None = None,
+        truncation: Truncation | None = None,
     ) -> None:
         self.id, self.client, self.priority = request.id, request.client, request.priority
         self.deadline_s = request.deadline_s
         self.stop, self.logprobs = request.stop, request.sampling.logprobs
         self.tokens, self.prompt_length, self.limit = prompt, len(prompt), limit
         self.sampler, self.answer, self.echo = sampler, answer, echo
+        self.truncation = truncation
         self.lookup = Lookup() if sampler.greedy else None
         self.needs_plain_step = False
         self.computed = self.cached = 0
+        self.is_long = False
         self.slot = self.arrival = -1
         self.served_at = 0
         self.times = Times()

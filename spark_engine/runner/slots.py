@@ -34,6 +34,7 @@ class Slots:
         self._decoder = decoder
         self._free = list(range(decoder.max_slots - 1, -1, -1))
         self._idle: dict[int, list[int]] = {}
+        self._long: set[int] = set()  # of the idle ones, those computed as beyond the original context
 
     @property
     def available(self) -> bool:
@@ -48,25 +49,41 @@ class Slots:
     def claim(self, sequence: Sequence, match: Match) -> None:
         """Give a sequence a slot with what `match`, which must be of now, says it may take over."""
         slot = self._target(match)
-        kept = self._idle.pop(slot, None)
+        kept = self._forget(slot)
         try:
             self._fill(slot, match, kept)
         except Exception as error:  # sharing saves time; without it nothing is lost
             log.warning("a prefix could not be taken over", exc_info=error)
             self._decoder.free(slot)
             match = NOTHING
-        sequence.slot, sequence.computed = slot, match.length
+        sequence.slot, sequence.computed, sequence.is_long = slot, match.length, self.makes_long(sequence)
         sequence.cached = min(match.length, sequence.prompt_length)
 
     def best(self, sequence: Sequence, running: Iterable[Sequence]) -> Match:
-        """The slot that holds most of a sequence's beginning."""
-        tokens, most = sequence.tokens, shareable(sequence)
-        matches = [Match(slot, common(tokens, held, most)) for slot, held in self._idle.items()]
+        """The slot that holds most of a sequence's beginning, computed as this one has to be."""
+        tokens, most, is_long = sequence.tokens, shareable(sequence), self.makes_long(sequence)
+        matches = [
+            Match(slot, common(tokens, held, most))
+            for slot, held in self._idle.items()
+            if (slot in self._long) is is_long
+        ]
         matches += [
-            Match(other.slot, common(tokens, other.tokens, min(most, other.computed))) for other in running
+            Match(other.slot, common(tokens, other.tokens, min(most, other.computed)))
+            for other in running
+            if other.is_long is is_long
         ]
         best = max(matches, key=lambda match: match.length, default=NOTHING)
         return best if best.length >= SHARED_LEAST else NOTHING
+
+    def makes_long(self, sequence: Sequence) -> bool:
+        """Whether a sequence has outgrown the original context: then other rotary factors hold for all of it."""
+        original = self._decoder.original_context
+        return original is not None and len(sequence.tokens) > original
+
+    def begin_anew(self, sequence: Sequence) -> None:
+        """Forget what a running sequence has computed, but not its slot: it becomes a long one."""
+        self._decoder.free(sequence.slot)
+        sequence.computed, sequence.is_long = 0, True
 
     def keep(self, sequence: Sequence) -> None:
         """Take back the slot of an ended sequence with what it holds."""
@@ -75,6 +92,8 @@ class Slots:
         else:
             self._decoder.truncate(sequence.slot, sequence.computed)  # a wrong guess may stand behind
             self._idle[sequence.slot] = sequence.tokens[: sequence.computed]
+            if sequence.is_long:
+                self._long.add(sequence.slot)
 
     def drop(self, sequence: Sequence) -> None:
         """Take back the slot of a sequence, empty."""
@@ -91,10 +110,15 @@ class Slots:
         if not self._idle:
             return False
         slot = next(iter(self._idle))
-        del self._idle[slot]
+        self._forget(slot)
         self._decoder.free(slot)
         self._free.append(slot)
         return True
+
+    def _forget(self, slot: int) -> list[int] | None:
+        """Count a slot as idle no longer; what it held."""
+        self._long.discard(slot)
+        return self._idle.pop(slot, None)
 
     def _target(self, match: Match) -> int:
         """The slot to use: the matching one if nothing of it is lost or nothing better is there."""

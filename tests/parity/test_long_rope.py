@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spark_engine.backends.base import Decoder, Logits, SlotInput
+from spark_engine.backends.cutting import cuts
 from tests.parity.conftest import Written
 from tests.parity.reference import expected_answers
 from tests.parity.switching import ORIGINAL, Truth
@@ -72,6 +73,16 @@ def test_the_two_sides_of_the_switch_are_far_apart(truth: Truth) -> None:
 def test_a_prompt_of_any_length(decoder: Decoder, truth: Truth, length: int) -> None:
     tokens = tokens_of(truth, length)
     same(truth, put(decoder, 0, tokens), tokens)
+
+
+def test_a_long_prompt_in_pieces_that_know_where_it_ends(decoder: Decoder, truth: Truth) -> None:
+    tokens = tokens_of(truth, ORIGINAL + 40)
+    for cut in cuts(len(tokens), 64):
+        piece = SlotInput(0, cut.start, tokens[cut], True, reach=len(tokens))
+        (logits,) = decoder.forward([piece])
+    assert decoder.original_context == ORIGINAL
+    assert logits is not None
+    same(truth, logits, tokens)
 
 
 def test_generating_across_the_switch_is_transformers_generate(

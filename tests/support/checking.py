@@ -22,6 +22,7 @@ class CheckingDecoder:
     vocab_size = SIZE
     max_context = 200
     max_logits = 9
+    original_context: int | None = None
     device = "test"
     pooling: Pooling | None = None
 
@@ -33,6 +34,7 @@ class CheckingDecoder:
         self.fails: Callable[[], bool] = lambda: False
         self.spoils: Callable[[SlotInput], bool] = lambda entry: False
         self._predict = predict
+        self._long = [False] * slots
 
     @property
     def held(self) -> list[int]:
@@ -59,6 +61,7 @@ class CheckingDecoder:
         assert len(tokens) == entry.position, "a token was lost or computed twice"
         assert entry.tokens
         assert entry.last <= min(self.max_logits, len(entry.tokens))
+        self._check_side(entry)
         rows = []
         for token in entry.tokens:
             tokens.append(token)
@@ -69,7 +72,16 @@ class CheckingDecoder:
             return None
         return rows[-1] if entry.last == 1 else np.array(rows[-entry.last :])
 
+    def _check_side(self, entry: SlotInput) -> None:
+        """A slot is computed with the factors of its sequence's length from its first token on."""
+        end = max(entry.reach, entry.position + len(entry.tokens))
+        is_long = self.original_context is not None and end > self.original_context
+        if entry.position == 0:
+            self._long[entry.slot] = is_long
+        assert self._long[entry.slot] is is_long, "this would be computed anew in one go"
+
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
+        self._long[slot_to] = self._long[slot_from]
         assert not self.tokens[slot_to]
         assert length <= len(self.tokens[slot_from])
         self.tokens[slot_to] = self.tokens[slot_from][:length]

@@ -117,6 +117,20 @@ def test_short_beginnings_are_not_worth_sharing() -> None:
     assert ended(bench.told["b"]).cached_tokens == 0
 
 
+def test_who_outgrows_the_original_context_is_read_anew_piece_by_piece() -> None:
+    bench = new_bench()
+    bench.model.decoder.original_context = 100
+    bench.run([request("a", SYSTEM, 60), request("b", OTHER, 60)])
+    assert bench.told["a"].tokens == answer_to(SYSTEM, 60)
+    decoder = bench.model.decoder
+    assert isinstance(decoder, CheckingDecoder)
+    assert max(len(entry.tokens) for batch in decoder.batches for entry in batch) <= 33
+    bench.run([request("long", [*SYSTEM, *OTHER], 5)])
+    assert ended(bench.told["long"]).cached_tokens == 60, "of the one that became long"
+    bench.run([request("short", [*SYSTEM, 7], 5)])
+    assert ended(bench.told["short"]).cached_tokens == 0, "what was computed with other factors is of no use"
+
+
 def test_the_longest_unused_slot_gives_way_first() -> None:
     bench = new_bench(slots=2)
     prompts = {name: [i * 30 + n for n in range(25)] for i, name in enumerate("abc")}
@@ -216,12 +230,14 @@ arrivals = st.lists(
     st.integers(150, 500),
     st.integers(1, 4),
     st.sampled_from([after, repeating]),
+    st.none() | st.integers(20, 120),
 )
-@settings(max_examples=100)
-def test_sharing_guessing_and_scarce_memory_never_change_an_answer(
-    drawn: list[Any], budget: int, memory: int, slots: int, predict: Predict
+@settings(max_examples=150)
+def test_sharing_guessing_switching_and_scarce_memory_never_change_an_answer(
+    drawn: list[Any], budget: int, memory: int, slots: int, predict: Predict, original: int | None
 ) -> None:
     bench = new_bench(slots, memory, predict)
+    bench.model.decoder.original_context = original
     bench.scheduler.pace.budget = lambda decoding: budget  # type: ignore[method-assign]
     bench.scheduler.pace.costs = lambda: GUESSING_PAYS  # type: ignore[method-assign]
     step, prompts = 0, [[*first, *rest] for _, (first, rest), *_ in drawn]
