@@ -8,6 +8,8 @@ SparkError                     code, title, message, remedy, http status
 ├── NotAllowed          403    foreign Host or Origin, or a control call without the owner's token
 ├── NotFound            404    unknown model, request or component
 ├── Conflict            409    not possible in the present state
+├── TimedOut            504    the time is over
+│   └── DeadlineExceeded 504   an answer was not ready in the time its client had for it
 ├── Unavailable         503    cannot be served now: loading failed, runner crashed, component missing,
 stopping
 └── StartRefused               the program cannot start: busy port, second engine
@@ -35,15 +37,19 @@ class InvalidRequest(SparkError):
 
 
 class ContextExceeded(InvalidRequest):
-    """The prompt and the wanted answer do not fit into the model's context."""
+    """The prompt and the wanted answer do not fit into the model's context. `least_tokens`: those of the prompt without
+    all that may be left out of it."""
 
-    def __init__(self, prompt_tokens: int, max_tokens: int, context: int) -> None:
+    def __init__(
+        self, prompt_tokens: int, max_tokens: int, context: int, least_tokens: int | None = None
+    ) -> None:
         self.prompt_tokens, self.max_tokens, self.context = prompt_tokens, max_tokens, context
         wanted = f" and {max_tokens} tokens of answer were asked for" if max_tokens else ""
+        least = "" if least_tokens is None else f" Without its oldest messages it still has {least_tokens}."
         super().__init__(
             "context_length_exceeded",
             "The prompt is too long",
-            f"The prompt has {prompt_tokens} tokens{wanted}; this model's context holds {context}.",
+            f"The prompt has {prompt_tokens} tokens{wanted}; this model's context holds {context}.{least}",
             "Shorten the prompt or the conversation, or load the model with a larger context.",
             param="messages",
         )
@@ -62,10 +68,14 @@ class ContextTooLarge(InvalidRequest):
         )
 
 
-class DeadlineExceeded(SparkError):
-    """A generation was not over in the time its client had for it."""
+class TimedOut(SparkError):
+    """What was asked took too long."""
 
     status = 504
+
+
+class DeadlineExceeded(TimedOut):
+    """An answer was not ready in the time its client had for it."""
 
     def __init__(self, seconds: float | None) -> None:
         super().__init__(

@@ -3,9 +3,11 @@
 from msgspec import Struct
 
 from spark_engine.engine.interface import GenerationStream
-from spark_engine.errors import SparkError, Unavailable
+from spark_engine.errors import SparkError, TimedOut, Unavailable
 from spark_engine.types.chat import ToolCall, ToolCallPiece, whole_calls
 from spark_engine.types.generation import Delta, Failed, Finished, TokenLogprob
+
+_FAMILIES: dict[str, type[SparkError]] = {"internal_error": SparkError, "deadline_exceeded": TimedOut}
 
 
 class Answer(Struct, frozen=True):
@@ -40,5 +42,4 @@ async def collect(stream: GenerationStream) -> Answer:
 
 def failure(event: Failed) -> SparkError:
     """A failed generation as the error that a reply tells."""
-    family = SparkError if event.code == "internal_error" else Unavailable
-    return family(event.code, event.title, event.message, event.remedy)
+    return _FAMILIES.get(event.code, Unavailable)(event.code, event.title, event.message, event.remedy)

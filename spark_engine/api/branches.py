@@ -1,6 +1,7 @@
 """The answers of one request: several generations of one prompt, told together."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Self
 
@@ -8,13 +9,14 @@ from msgspec.structs import replace
 
 from spark_engine.api.answers import Answer, collect
 from spark_engine.engine.interface import GenerationStream, InferenceEngine
+from spark_engine.errors import DeadlineExceeded
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.generation import (
     Delta,
     Failed,
     Finished,
     GenerationRequest,
-    Served,
+    Started,
     Timings,
     Usage,
 )
@@ -42,11 +44,12 @@ class Branches:
 
     @classmethod
     async def submit(cls, engine: InferenceEngine, requests: Sequence[GenerationRequest]) -> Self:
-        """Start all of them, or none: raises what `InferenceEngine.submit` raises."""
+        """Start all of them, or none: raises what `InferenceEngine.submit` raises. Their deadlines count from now."""
         streams: list[GenerationStream] = []
+        began = time.perf_counter()
         try:
             for request in requests:
-                streams.append(await engine.submit(request))
+                streams.append(await engine.submit(_later(request, began) if streams else request))
         except BaseException:
             await cls(streams).aclose()
             raise
@@ -58,9 +61,9 @@ class Branches:
         return len(self._streams)
 
     @property
-    def served(self) -> Served:
-        """What runs them."""
-        return self._streams[0].started.served
+    def started(self) -> Started:
+        """What runs them, and what they were given of their prompt."""
+        return self._streams[0].started
 
     async def collect(self) -> list[Answer]:
         """All whole answers; SparkError when one fails."""
@@ -92,6 +95,16 @@ class Branches:
         """Cancel those that are not over."""
         for stream in self._streams:
             await stream.aclose()
+
+
+def _later(request: GenerationRequest, began: float) -> GenerationRequest:
+    """A request that waited for others since `began`, with less time for it; DeadlineExceeded when none is left."""
+    if request.deadline_s is None:
+        return request
+    left = request.deadline_s - (time.perf_counter() - began)
+    if left <= 0:
+        raise DeadlineExceeded(request.deadline_s)
+    return replace(request, deadline_s=round(left, 3))
 
 
 def _next(iterator: AsyncIterator[Event]) -> asyncio.Task[Event | None]:

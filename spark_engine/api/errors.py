@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from spark_engine.errors import InvalidRequest, NotFound, SparkError
+from spark_engine.errors import InvalidRequest, NotFound, SparkError, TimedOut
 
 log = logging.getLogger(__name__)
 DOCS_REMEDY = "Open /docs for every call and its fields."
@@ -67,6 +67,8 @@ class HeadTooLarge(InvalidRequest):
     status = 431
 
 
+_NOT_AGAIN = {"x-should-retry": "false"}
+"""OpenAI's clients repeat a request after any 5xx but this one: what came too late is of no use later either."""
 _TYPES = {403: "permission_error", 404: "not_found_error", 409: "conflict_error"}
 
 
@@ -80,6 +82,7 @@ def error_json(error: SparkError) -> bytes:
 
 def error_response(error: SparkError, headers: Mapping[str, str] | None = None) -> Response:
     """The reply that tells this error."""
+    headers = {**(headers or {}), **(_NOT_AGAIN if isinstance(error, TimedOut) else {})}
     return Response(error_json(error), error.status, headers, "application/json")
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from spark_engine.cli.terminal import Terminal
 from spark_engine.cli.words import counted, printable, seconds, speed
 from spark_engine.errors import Unavailable
-from spark_engine.types.generation import Delta, Failed, Finished, Started
+from spark_engine.types.generation import Delta, Failed, Finished, Started, Truncation
 
 Events = AsyncGenerator[Started | Delta | Finished | Failed, None]
 
@@ -49,6 +49,8 @@ class AnswerPrinter:
 
     def _take(self, event: Started | Delta | Finished | Failed) -> Finished | None:
         match event:
+            case Started(truncation=Truncation() as truncation):
+                self._tell_left_out(truncation)
             case Delta(text):
                 self._put(text)
             case Failed(code, title, message, remedy):
@@ -56,6 +58,15 @@ class AnswerPrinter:
             case Finished():
                 return event
         return None
+
+    def _tell_left_out(self, truncation: Truncation) -> None:
+        """What the model does not see of a conversation, before it answers."""
+        if truncation.dropped_messages:
+            messages = counted(truncation.dropped_messages, "message")
+            tokens = counted(truncation.dropped_tokens, "token")
+            self._terminal.note(
+                f"The conversation outgrew the model's context; left out: the oldest {messages}, {tokens}."
+            )
 
     def _put(self, text: str) -> None:
         self.text += text

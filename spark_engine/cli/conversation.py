@@ -1,4 +1,7 @@
-"""A conversation in the terminal: history in memory only, Ctrl+C stops an answer, /exit leaves."""
+"""A conversation in the terminal: history in memory only, Ctrl+C stops an answer, /exit leaves.
+
+Once it outgrows the model's context, its oldest turns are left out, and each answer says how much that is.
+"""
 
 import asyncio
 import contextlib
@@ -22,7 +25,8 @@ class Conversation:
     """What was said so far. `opening` stays when the rest is forgotten (the system message)."""
 
     def __init__(self, shell: Shell, opening: list[ChatMessage], model: str, options: dict[str, Any]) -> None:
-        self._shell, self._opening, self._model, self._options = shell, opening, model, options
+        self._shell, self._opening, self._model = shell, opening, model
+        self._options = {**options, "truncation": "auto"}
         self._messages = list(opening)
 
     def hold(self, loop: asyncio.Runner) -> None:

@@ -15,6 +15,7 @@ from spark_engine.types.generation import (
     Served,
     Started,
     Timings,
+    Truncation,
     Usage,
 )
 
@@ -40,12 +41,16 @@ class _Usage(Struct):
     prompt_tokens_details: _CachedTokens | None = None
 
 
+class _Spark(Served, frozen=True):
+    truncation: Truncation | None = None
+
+
 class _Chunk(Struct):
     model: str = ""
     choices: tuple[_Choice, ...] = ()
     usage: _Usage | None = None
     timings: Timings | None = None
-    spark: Served | None = None
+    spark: _Spark | None = None
     error: ErrorBody | None = None
 
 
@@ -73,7 +78,8 @@ class AnswerReader:
         self._remember(chunk)
         if not self._started:
             self._started = True
-            yield Started(self._served, self._usage.prompt_tokens)
+            left_out = chunk.spark.truncation if chunk.spark else None
+            yield Started(self._served, self._usage.prompt_tokens, left_out)
         yield from (Delta(c.delta.content) for c in chunk.choices if c.delta.content)
 
     def broken_off(self, error: SparkError | None = None) -> Iterator[Finished | Failed]:
@@ -91,7 +97,10 @@ class AnswerReader:
         self._reason = next((c.finish_reason for c in chunk.choices if c.finish_reason), self._reason)
         self._usage = _usage(chunk.usage) if chunk.usage else self._usage
         self._timings = chunk.timings or self._timings
-        self._served = chunk.spark or (self._served if self._served.model else Served(chunk.model, ""))
+        if chunk.spark:
+            self._served = Served(chunk.spark.model, chunk.spark.device)
+        elif not self._served.model:
+            self._served = Served(chunk.model, "")
 
 
 def _broken(error: SparkError) -> Failed:

@@ -7,7 +7,15 @@ import httpx
 import msgspec
 from msgspec import Struct
 
-from spark_engine.errors import Conflict, InvalidRequest, NotAllowed, NotFound, SparkError, Unavailable
+from spark_engine.errors import (
+    Conflict,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    SparkError,
+    TimedOut,
+    Unavailable,
+)
 
 START_REMEDY = "Start it with `spark serve`, or open the Spark app with `spark`."
 
@@ -67,6 +75,7 @@ def _class_for(status: int) -> type[SparkError]:
         409: Conflict,
         429: Unavailable,
         503: Unavailable,
+        504: TimedOut,
     }
     return exact.get(status) or (InvalidRequest if 400 <= status < 500 else SparkError)
 

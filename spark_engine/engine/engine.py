@@ -7,6 +7,7 @@ mailbox →
 7 the end arrives, or the caller leaves and the runner stops within a step → 8 the row in the list is final.
 """
 
+import asyncio
 import os
 import struct
 import time
@@ -222,15 +223,19 @@ class Engine:
     @asynccontextmanager
     async def _served(self, job: Job, variant: VariantEntry) -> AsyncIterator[Supervisor]:
         """Give a job to its model, loaded now if need be. Inside the block whoever asked waits for what comes of it:
-        an error there is the job's end, and so is leaving."""
+        an error there is the job's end, and so are leaving and its deadline."""
         self._active[job.id] = job
         try:
-            supervisor = self._residency.demand(self.resolve(variant.id), variant)
-            if not supervisor.is_ready:
-                job.waits_for_load()
-                await supervisor.ready()
-            supervisor.submit(job)
-            yield supervisor
+            async with asyncio.timeout(job.deadline_s):
+                supervisor = self._residency.demand(self.resolve(variant.id), variant)
+                if not supervisor.is_ready:
+                    job.waits_for_load()
+                    await supervisor.ready()
+                supervisor.submit(job)
+                yield supervisor
+        except TimeoutError:
+            self._residency.cancel(variant.id, job.id)
+            raise job.too_late() from None
         except SparkError as error:
             job.fail(error)
             raise

@@ -4,6 +4,8 @@ import asyncio
 import time
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from spark_engine.engine.job import Job, Ledger, refusal
 from spark_engine.engine.stream import Mailbox
 from spark_engine.errors import SparkError
@@ -39,7 +41,7 @@ class Generation(Job):
     """A generation on its way through the engine."""
 
     def __init__(self, request: GenerationRequest, variant: str, ledger: Ledger) -> None:
-        super().__init__(request.id, request.client, variant, ledger)
+        super().__init__(request.id, request.client, variant, ledger, request.deadline_s)
         self.request = request
         self.mailbox = Mailbox()
         self.started: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
@@ -48,8 +50,8 @@ class Generation(Job):
 
     @property
     def command(self) -> Submit:
-        """What the runner is to do."""
-        return Submit(self.request)
+        """What the runner is to do, in the time that is left now."""
+        return Submit(replace(self.request, deadline_s=self._seconds_left))
 
     def take(self, event: SequenceEvent) -> None:
         """Something the runner said about this generation."""
@@ -63,6 +65,8 @@ class Generation(Job):
                 self._begin(event)
             case SequenceFinished():
                 self._finish(event)
+            case SequenceFailed(code="deadline_exceeded"):
+                self.too_late()
             case SequenceFailed():
                 self.fail(refusal(event))
             case SequenceVector():
@@ -82,7 +86,7 @@ class Generation(Job):
 
     def _begin(self, event: SequenceStarted) -> None:
         if not self.started.done():
-            self.started.set_result(Started(self._served, event.prompt_tokens))
+            self.started.set_result(Started(self._served, event.prompt_tokens, event.truncation))
         self._move("running", usage=Usage(event.prompt_tokens, 0, event.cached_tokens))
 
     def _finish(self, event: SequenceFinished) -> None:

@@ -57,7 +57,7 @@ class InferenceEngine(Protocol):
     async def submit(self, request: GenerationRequest) -> GenerationStream:
         """Accept a generation: loads the model if need be, returns once the model took the prompt.
 
-        Raises NotFound (unknown model), InvalidRequest, ContextExceeded,
+        Raises NotFound (unknown model), InvalidRequest, ContextExceeded, DeadlineExceeded,
         Unavailable (queue full, load failed).
         Cancelling the awaiting task withdraws the request.
         """

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from spark_engine.errors import InvalidRequest, NotFound, SparkError, Unavailable
+from spark_engine.errors import DeadlineExceeded, InvalidRequest, NotFound, SparkError, Unavailable
 from spark_engine.protocol.messages import SequenceEvent, SequenceFailed, ToRunner
 from spark_engine.types.generation import Served, Usage
 from spark_engine.types.requests import RequestEntry, RequestPhase
@@ -26,10 +26,16 @@ class Ledger(Protocol):
 
 
 class Job(ABC):
-    """A request of one variant. Every method is called in the event loop's thread."""
+    """A request of one variant. Every method is called in the event loop's thread.
 
-    def __init__(self, id: str, client: str, variant: str, ledger: Ledger) -> None:
+    `deadline_s`: seconds from now after which its answer is of no use any more.
+    """
+
+    def __init__(
+        self, id: str, client: str, variant: str, ledger: Ledger, deadline_s: float | None = None
+    ) -> None:
         self.entry = RequestEntry(id, variant, "waiting", client, accepted_at=time.time())
+        self.deadline_s = deadline_s
         self._ledger = ledger
         self._device = ""
         self._accepted = self._submitted = time.perf_counter()
@@ -77,11 +83,24 @@ class Job(ABC):
             self._failed(error)
             self._end("failed", error_code=error.code)
 
+    def too_late(self) -> DeadlineExceeded:
+        """End it because its deadline has passed; the error that says so."""
+        late = DeadlineExceeded(self.deadline_s)
+        self.fail(late)
+        return late
+
     def withdraw(self) -> None:
         """End it because its client left."""
         if not self.over:
             self._withdrawn()
             self._end("cancelled")
+
+    @property
+    def _seconds_left(self) -> float | None:
+        """Until its deadline."""
+        if self.deadline_s is None:
+            return None
+        return self.deadline_s - (time.perf_counter() - self._accepted)
 
     @property
     def _served(self) -> Served:

@@ -33,7 +33,7 @@ class Reading(Job):
     """Texts on their way through the engine. `result` fails with a SparkError."""
 
     def __init__(self, request: ReadingRequest, variant: str, ledger: Ledger) -> None:
-        super().__init__(request.id, request.client, variant, ledger)
+        super().__init__(request.id, request.client, variant, ledger, request.deadline_s)
         self.result: asyncio.Future[ReadingResult] = asyncio.get_running_loop().create_future()
         self._request = request
         self._values: dict[int, bytes] = {}
@@ -60,6 +60,8 @@ class Reading(Job):
                 assert_never(event)
 
     def _failed(self, error: SparkError) -> None:
+        if self.result.done():  # whoever waited for it gave it up
+            return
         self.result.set_exception(error)
         self.result.exception()  # seen: whoever submitted may be gone
 
@@ -67,7 +69,7 @@ class Reading(Job):
         self.result.cancel()
 
     def _finish(self, event: SequenceFinished) -> None:
-        if self.over:
+        if self.over or self.result.done():
             return
         usage = Usage(event.prompt_tokens)
         timings = Timings(queue_ms=event.queue_ms, load_ms=self._load_ms, prefill_ms=event.prefill_ms)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from spark_engine.types.chat import ToolCallPiece
 from spark_engine.types.embeddings import ReadingRequest
-from spark_engine.types.generation import GenerationRequest, TokenLogprob
+from spark_engine.types.generation import GenerationRequest, TokenLogprob, Truncation
 from spark_engine.types.models import ModelFormat, ModelKind, Pooling
 
 # --- to the runner ------------------------------------------------------------
@@ -98,11 +98,13 @@ class LoadRefused(Struct, frozen=True, tag="load_refused"):
 
 
 class SequenceStarted(Struct, frozen=True, tag="started"):
-    """The prompt was tokenized and fits; sent at once, before the sequence has a slot."""
+    """The prompt was tokenized and fits; sent at once, before the sequence has a slot. `truncation`: what was left out
+    of it, where the request allows that."""
 
     id: str
     prompt_tokens: int
     cached_tokens: int = 0
+    truncation: Truncation | None = None
 
 
 class SequenceDelta(Struct, frozen=True, tag="delta", omit_defaults=True):

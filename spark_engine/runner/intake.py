@@ -2,7 +2,7 @@
 
 import logging
 
-from spark_engine.errors import ContextExceeded, InvalidRequest, SparkError
+from spark_engine.errors import InvalidRequest, SparkError
 from spark_engine.runner.answer import Answer
 from spark_engine.runner.detokenizer import Detokenizer
 from spark_engine.runner.echo import Echo
@@ -12,6 +12,7 @@ from spark_engine.runner.model import Model
 from spark_engine.runner.sampler import Sampler
 from spark_engine.runner.sequence import Sequence
 from spark_engine.runner.tool_use import AnswerRules, ToolUse
+from spark_engine.runner.truncation import Fitted, fitted
 from spark_engine.types.chat import ChatPrompt, Prompt, TextPrompt
 from spark_engine.types.generation import GenerationRequest
 
@@ -29,14 +30,15 @@ class Intake:
 
     def sequence(self, request: GenerationRequest) -> Sequence:
         """The sequence of a request; InvalidRequest or ContextExceeded when it cannot run."""
-        prompt = self._encode(request.prompt)
+        fit = fitted(request, self._encode, self._model.vocabulary.prefix, self._context)
+        prompt = fit.tokens
         self._check_tokens(prompt, request)
-        limit = self._limit(len(prompt), request.stop.max_tokens)
         rules = self._rules(request)
         return Sequence(
             request,
             prompt,
-            limit=limit,
+            limit=fit.limit,
+            truncation=fit.truncation,
             sampler=Sampler(
                 request.sampling,
                 request.stop,
@@ -45,10 +47,10 @@ class Intake:
                 constraint=rules.constraint,
             ),
             answer=Answer(request.id, self._detokenizer(request, rules), rules.reader),
-            echo=self._echo(request, prompt) if request.echo else None,
+            echo=self._echo(request, fit) if request.echo else None,
         )
 
-    def _echo(self, request: GenerationRequest, prompt: list[int]) -> Echo:
+    def _echo(self, request: GenerationRequest, fit: Fitted) -> Echo:
         """The prompt told back; InvalidRequest when the model's files give no logits within a prompt."""
         vocabulary, most = self._model.vocabulary, self._model.decoder.max_logits
         if request.sampling.logprobs is not None and most == 1:
@@ -57,11 +59,11 @@ class Intake:
         spoken = request.prompt.text if isinstance(request.prompt, TextPrompt) else None
         return Echo(
             request.id,
-            prompt,
+            fit.tokens,
             vocabulary.piece,
             alternatives=request.sampling.logprobs,
             longest_piece=most,
-            text=spoken,
+            text=spoken if fit.is_whole else None,
             hidden=0 if spoken is None else len(vocabulary.prefix),
         )
 
@@ -90,12 +92,6 @@ class Intake:
             log.error("a prompt could not be encoded", exc_info=error)
             text = f"It could not be turned into tokens ({type(error).__name__})."
             raise _invalid("bad_prompt", "The prompt cannot be used", text, prompt) from error
-
-    def _limit(self, prompt: int, max_tokens: int | None) -> int:
-        """How many tokens prompt and answer may have together."""
-        if prompt >= self._context or prompt + (max_tokens or 0) > self._context:
-            raise ContextExceeded(prompt, max_tokens or 0, self._context)
-        return self._context if max_tokens is None else prompt + max_tokens
 
     def _check_tokens(self, prompt: list[int], request: GenerationRequest) -> None:
         size = self._model.decoder.vocab_size

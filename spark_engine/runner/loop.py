@@ -66,7 +66,7 @@ class MainLoop(CommandLoop):
             sequence = self._intake.sequence(request)
         except SparkError as error:
             return [failure(request.id, error)]
-        started = SequenceStarted(sequence.id, sequence.prompt_length)
+        started = SequenceStarted(sequence.id, sequence.prompt_length, truncation=sequence.truncation)
         if sequence.is_full and not sequence.wants_prompt_logits:
             told = [] if sequence.echo is None else [sequence.echo.told()]
             return [started, *told, sequence.finished("length")]

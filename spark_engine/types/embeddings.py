@@ -9,7 +9,7 @@ from spark_engine.types.generation import Served, Timings
 class EmbeddingRequest(Struct, frozen=True, tag="embedding"):
     """One vector for each input. `dimensions`: only so many of its first numbers, scaled to length 1 again.
 
-    `model` and `client` as in a GenerationRequest.
+    `model`, `client` and `deadline_s` as in a GenerationRequest.
     """
 
     id: str
@@ -17,6 +17,7 @@ class EmbeddingRequest(Struct, frozen=True, tag="embedding"):
     inputs: tuple[TextPrompt | TokensPrompt, ...]
     dimensions: int | None = None
     client: str = ""
+    deadline_s: float | None = None
 
 
 class RerankRequest(Struct, frozen=True, tag="rerank"):
@@ -27,6 +28,7 @@ class RerankRequest(Struct, frozen=True, tag="rerank"):
     query: str
     documents: tuple[str, ...]
     client: str = ""
+    deadline_s: float | None = None
 
 
 ReadingRequest = EmbeddingRequest | RerankRequest

@@ -136,6 +136,25 @@ def test_history_is_sent_and_forgotten(talk: Typed, served: Served) -> None:
     assert counts[2] < counts[1]
 
 
+def test_a_conversation_that_outgrows_the_context_goes_on_and_says_so(tmp_path: Path) -> None:
+    with serve(tmp_path, models_preload="false", models_default="echo:plain", models_context="256") as served:
+        talk = Typed("chat", base=tmp_path)
+        talk.until("You are talking to")
+        for number in range(1, 4):
+            talk.type(f"{number} " + "word " * 12)
+            talk.until("tok/s", times=number)
+        assert "left out: the oldest 2 messages, " in talk.shown
+        usage = list(served.state().requests.values())[-1].usage
+        assert usage.prompt_tokens <= 256 - 64
+        talk.type("x" * 400)
+        talk.until("The prompt is too long")
+        talk.type("hello again")
+        talk.until("tok/s", times=4)
+        talk.type("/exit")
+        assert talk.ended() == 0
+        talk.close()
+
+
 def test_an_engine_that_is_gone_does_not_end_the_conversation(tmp_path: Path) -> None:
     with serve(tmp_path, models_preload="false", models_default=SLOW) as served:
         talk = Typed("chat", base=tmp_path)

@@ -5,15 +5,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from spark_engine.api.openai.grammars import check_json, grammar_of, wrong
-from spark_engine.api.openai.schema import (
-    ChatCompletionRequest,
-    CompletionRequest,
-    Content,
-    MessageBody,
-    NamedTool,
-    SamplingBody,
-    ToolBody,
-)
+from spark_engine.api.openai.messages_schema import Content, MessageBody, NamedTool, ToolBody
+from spark_engine.api.openai.schema import ChatCompletionRequest, CompletionRequest, SamplingBody
 from spark_engine.errors import InvalidRequest
 from spark_engine.types.chat import (
     ChatMessage,
@@ -83,7 +76,9 @@ def _request(
         rules,
         client,
         body.priority or 0,
+        body.deadline_s,
         grammar=grammar_of(body),
+        truncation=body.truncation or "disabled",
     )
 
 

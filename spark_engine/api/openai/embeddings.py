@@ -43,7 +43,7 @@ async def embeddings(body: EmbeddingsRequest, request: Request, engine: EngineAc
     """Turn texts into vectors of length 1, with any model; `auto` prefers models made for it."""
     inputs = tuple(map(_input, _inputs(body)))
     wanted = types.EmbeddingRequest(
-        fresh_id("embd"), body.model, inputs, body.dimensions, client_name(request)
+        fresh_id("embd"), body.model, inputs, body.dimensions, client_name(request), body.deadline_s
     )
     async with WhileConnected(request.receive):
         found = await engine.embed(wanted)
@@ -57,7 +57,9 @@ async def embeddings(body: EmbeddingsRequest, request: Request, engine: EngineAc
 async def rerank(body: RerankRequest, request: Request, engine: EngineAccess) -> Response:
     """Put documents in the order in which they answer a query: by a cross-encoder, else by their vectors."""
     texts = tuple(given if isinstance(given, str) else given.text for given in body.documents)
-    wanted = types.RerankRequest(fresh_id("rerank"), body.model, body.query, texts, client_name(request))
+    wanted = types.RerankRequest(
+        fresh_id("rerank"), body.model, body.query, texts, client_name(request), body.deadline_s
+    )
     async with WhileConnected(request.receive):
         found = await engine.rerank(wanted)
     best = sorted(range(len(texts)), key=lambda index: found.scores[index], reverse=True)[: body.top_n]

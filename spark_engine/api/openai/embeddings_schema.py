@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from spark_engine.api.openai.schema import MAX_INT, Body, TokenId
+from spark_engine.api.openai.bodies import MAX_INT, Body, TimedBody, TokenId
 
 MAX_TEXTS = 2048
 _Text = Annotated[str, Field(min_length=1)]
@@ -25,7 +25,7 @@ def _document_kind(value: Any) -> str | None:
     return "text" if isinstance(value, str) else "object" if isinstance(value, dict) else None
 
 
-class ReadingBody(Body):
+class ReadingBody(TimedBody):
     """What both calls share."""
 
     model: str = Field(min_length=1, max_length=256, description="A model's id, a variant's id, or `auto`.")

@@ -6,7 +6,7 @@ from math import isnan
 from typing import Protocol, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from spark_engine.api.answers import Answer
@@ -23,6 +23,7 @@ from spark_engine.api.openai.replies import (
     FunctionCall,
     FunctionCallPiece,
     PromptTokensDetails,
+    SparkDetails,
     TextChoice,
     TextCompletion,
     TextLogprobs,
@@ -33,7 +34,7 @@ from spark_engine.api.openai.replies import (
 )
 from spark_engine.api.sse import sse
 from spark_engine.types.chat import ToolCall, ToolCallPiece
-from spark_engine.types.generation import Delta, Finished, FinishReason, Served, TokenLogprob, Usage
+from spark_engine.types.generation import Delta, Finished, FinishReason, Started, TokenLogprob, Usage
 
 LOWEST_LOGPROB = -9999.0
 """Stands for impossible tokens, whose logarithm JSON cannot hold."""
@@ -58,16 +59,16 @@ class Chunks(Protocol):
 class ChatChunks:
     """The chunks of one answer of a chat completion; `index` is its number."""
 
-    def __init__(self, id: str, served: Served, *, wants_usage: bool, index: int = 0) -> None:
-        self._chunk = ChatCompletionChunk(id, int(time.time()), served.model, ())
-        self._served, self._wants_usage, self._index = served, wants_usage, index
+    def __init__(self, id: str, started: Started, *, wants_usage: bool, index: int = 0) -> None:
+        self._chunk = ChatCompletionChunk(id, int(time.time()), started.served.model, ())
+        self._spark, self._wants_usage, self._index = _details(started), wants_usage, index
         marked = self._with(ChatDelta(content=_MARK))
         self._before, self._after = _template(marked)
 
     def first(self) -> bytes:
-        """The role, and what runs the request."""
+        """The role, what runs the request, and what was left out of its prompt."""
         first = self._with(ChatDelta(role="assistant", content=""))
-        return sse(_encode(replace(first, spark=self._served)))
+        return sse(_encode(replace(first, spark=self._spark)))
 
     def delta(self, event: Delta) -> bytes:
         """New text, log-probabilities and pieces of calls, or nothing."""
@@ -83,7 +84,8 @@ class ChatChunks:
 
     def finish(self, event: Finished, all: Finished | None) -> bytes:
         """The reason; usage and timings of all in the last chunk of a request."""
-        return _last(self._with(ChatDelta(), reason=event.reason), all, alone=self._wants_usage)
+        end = self._with(ChatDelta(), reason=event.reason)
+        return _last(end, all, self._spark, alone=self._wants_usage)
 
     def _with(
         self, delta: ChatDelta, *, reason: FinishReason | None = None, logprobs: ChatLogprobs | None = None
@@ -94,9 +96,9 @@ class ChatChunks:
 class TextChunks:
     """The chunks of one continuation of a completion; `index` is its number."""
 
-    def __init__(self, id: str, served: Served, *, wants_usage: bool, index: int = 0) -> None:
-        self._chunk = TextCompletion(id, int(time.time()), served.model, ())
-        self._wants_usage, self._index = wants_usage, index
+    def __init__(self, id: str, started: Started, *, wants_usage: bool, index: int = 0) -> None:
+        self._chunk = TextCompletion(id, int(time.time()), started.served.model, ())
+        self._spark, self._wants_usage, self._index = _details(started), wants_usage, index
         self._offset = 0
         self._before, self._after = _template(self._with(_MARK))
 
@@ -114,7 +116,7 @@ class TextChunks:
 
     def finish(self, event: Finished, all: Finished | None) -> bytes:
         """The reason; usage and timings of all in the last chunk of a request."""
-        return _last(self._with("", reason=event.reason), all, alone=self._wants_usage)
+        return _last(self._with("", reason=event.reason), all, self._spark, alone=self._wants_usage)
 
     def _with(
         self, text: str, *, reason: FinishReason | None = None, logprobs: TextLogprobs | None = None
@@ -122,13 +124,11 @@ class TextChunks:
         return replace(self._chunk, choices=(TextChoice(text, reason, logprobs, self._index),))
 
 
-def chat_completion(id: str, answers: Sequence[Answer]) -> ChatCompletion:
+def chat_completion(id: str, started: Started, answers: Sequence[Answer]) -> ChatCompletion:
     """A whole chat completion."""
-    end = together([answer.end for answer in answers])
+    end, spark = together([answer.end for answer in answers]), _details(started)
     choices = tuple(_chat_choice(answer, index) for index, answer in enumerate(answers))
-    return ChatCompletion(
-        id, int(time.time()), end.served.model, choices, usage(end.usage), end.timings, end.served
-    )
+    return ChatCompletion(id, int(time.time()), spark.model, choices, usage(end.usage), end.timings, spark)
 
 
 def _chat_choice(answer: Answer, index: int) -> ChatChoice:
@@ -139,11 +139,11 @@ def _chat_choice(answer: Answer, index: int) -> ChatChoice:
     return ChatChoice(message, answer.end.reason, logprobs, index)
 
 
-def text_completion(id: str, answers: Sequence[Answer]) -> TextCompletion:
+def text_completion(id: str, started: Started, answers: Sequence[Answer]) -> TextCompletion:
     """A whole completion."""
-    end = together([answer.end for answer in answers])
+    end, spark = together([answer.end for answer in answers]), _details(started)
     choices = tuple(_text_choice(answer, index) for index, answer in enumerate(answers))
-    return _with_figures(TextCompletion(id, int(time.time()), end.served.model, choices), end)
+    return _with_figures(TextCompletion(id, int(time.time()), spark.model, choices), end, spark)
 
 
 def _text_choice(answer: Answer, index: int) -> TextChoice:
@@ -158,8 +158,12 @@ def usage(counts: Usage) -> CompletionUsage:
     return CompletionUsage(counts.prompt_tokens, counts.completion_tokens, total, cached)
 
 
-def _with_figures(chunk: _T, end: Finished) -> _T:
-    return replace(chunk, usage=usage(end.usage), timings=end.timings, spark=end.served)
+def _details(started: Started) -> SparkDetails:
+    return SparkDetails(started.served.model, started.served.device, started.truncation or UNSET)
+
+
+def _with_figures(chunk: _T, end: Finished, spark: SparkDetails) -> _T:
+    return replace(chunk, usage=usage(end.usage), timings=end.timings, spark=spark)
 
 
 def _template(chunk: Struct) -> tuple[bytes, bytes]:
@@ -168,13 +172,13 @@ def _template(chunk: Struct) -> tuple[bytes, bytes]:
     return before, after
 
 
-def _last(chunk: _T, all: Finished | None, *, alone: bool) -> bytes:
+def _last(chunk: _T, all: Finished | None, spark: SparkDetails, *, alone: bool) -> bytes:
     """A chunk that ends an answer, and the figures of all: in it, or `alone` in one of their own without choices."""
     if all is None:
         return sse(_encode(chunk))
     if not alone:
-        return sse(_encode(_with_figures(chunk, all)))
-    return sse(_encode(chunk)) + sse(_encode(_with_figures(replace(chunk, choices=()), all)))
+        return sse(_encode(_with_figures(chunk, all, spark)))
+    return sse(_encode(chunk)) + sse(_encode(_with_figures(replace(chunk, choices=()), all, spark)))
 
 
 def _call(call: ToolCall) -> ToolCallObject:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from spark_engine.types.generation import FinishReason, Served, Timings
+from spark_engine.types.generation import FinishReason, Timings, Truncation
 
 
 class ModelObject(Struct, frozen=True, tag_field="object", tag="model"):
@@ -34,6 +34,14 @@ class CompletionUsage(Struct, frozen=True):
     completion_tokens: int
     total_tokens: int
     prompt_tokens_details: PromptTokensDetails
+
+
+class SparkDetails(Struct, frozen=True):
+    """What really ran (variant and device), and what was left out of the prompt where `truncation` allows that."""
+
+    model: str
+    device: str
+    truncation: Truncation | UnsetType = UNSET
 
 
 class TopLogprob(Struct, frozen=True):
@@ -117,7 +125,7 @@ class ChatCompletion(Struct, frozen=True, tag_field="object", tag="chat.completi
     choices: tuple[ChatChoice, ...]
     usage: CompletionUsage
     timings: Timings
-    spark: Served
+    spark: SparkDetails
 
 
 class ChatDelta(Struct, frozen=True):
@@ -146,7 +154,7 @@ class ChatCompletionChunk(Struct, frozen=True, tag_field="object", tag="chat.com
     choices: tuple[ChatChunkChoice, ...]
     usage: CompletionUsage | UnsetType = UNSET
     timings: Timings | UnsetType = UNSET
-    spark: Served | UnsetType = UNSET
+    spark: SparkDetails | UnsetType = UNSET
 
 
 class TextLogprobs(Struct, frozen=True):
@@ -176,7 +184,7 @@ class TextCompletion(Struct, frozen=True, tag_field="object", tag="text_completi
     choices: tuple[TextChoice, ...]
     usage: CompletionUsage | UnsetType = UNSET
     timings: Timings | UnsetType = UNSET
-    spark: Served | UnsetType = UNSET
+    spark: SparkDetails | UnsetType = UNSET
 
 
 STRUCTS = (ModelObject, ModelList, ChatCompletion, ChatCompletionChunk, TextCompletion)

@@ -72,9 +72,9 @@ async def chat_completions(body: ChatCompletionRequest, request: Request, engine
     async with WhileConnected(request.receive):
         branches = await Branches.submit(engine, branches_of(wanted, body.n or 1))
         if not body.stream:
-            return _json(chat_completion(wanted.id, await branches.collect()))
+            return _json(chat_completion(wanted.id, branches.started, await branches.collect()))
     chunks = [
-        ChatChunks(wanted.id, branches.served, wants_usage=_wants_usage(body), index=index)
+        ChatChunks(wanted.id, branches.started, wants_usage=_wants_usage(body), index=index)
         for index in range(branches.count)
     ]
     return EventStream(_events(branches, chunks), branches.aclose)
@@ -87,9 +87,9 @@ async def completions(body: CompletionRequest, request: Request, engine: EngineA
     async with WhileConnected(request.receive):
         branches = await Branches.submit(engine, branches_of(wanted, body.n or 1))
         if not body.stream:
-            return _json(text_completion(wanted.id, await branches.collect()))
+            return _json(text_completion(wanted.id, branches.started, await branches.collect()))
     chunks = [
-        TextChunks(wanted.id, branches.served, wants_usage=_wants_usage(body), index=index)
+        TextChunks(wanted.id, branches.started, wants_usage=_wants_usage(body), index=index)
         for index in range(branches.count)
     ]
     return EventStream(_events(branches, chunks), branches.aclose)

@@ -1,128 +1,22 @@
 """What OpenAI's dialect accepts: request bodies with strict types and ranges."""
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Field, Tag, model_validator
 
-MAX_INT = 2**31 - 1
+from spark_engine.api.openai.bodies import (
+    MAX_INT,
+    Body,
+    TimedBody,
+    TokenId,
+    either,
+    text_or_list,
+    text_or_object,
+)
+from spark_engine.api.openai.messages_schema import MessageBody, ToolBody, ToolChoiceBody
+
 MAX_ANSWERS = 16
 StopText = Annotated[str, Field(min_length=1, max_length=1000)]
-TokenId = Annotated[int, Field(ge=0, le=MAX_INT)]
-
-
-class Body(BaseModel):
-    """Strict about the fields it knows; fields it does not know are ignored, as OpenAI's servers do."""
-
-    model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, frozen=True)
-
-
-def _text_or_list(value: Any) -> str | None:
-    return "text" if isinstance(value, str) else "list" if isinstance(value, list) else None
-
-
-def _text_or_object(value: Any) -> str | None:
-    return "text" if isinstance(value, str) else "object" if isinstance(value, dict) else None
-
-
-def _either(kind: Callable[[Any], str | None], demand: str) -> Discriminator:
-    """Chooses the branch of a union; `demand` is what is said when there is none."""
-    return Discriminator(kind, custom_error_type="spark_union", custom_error_message=demand)
-
-
-class ContentPart(Body):
-    """A part of a message's content; only text can be read so far."""
-
-    type: str
-    text: str | None = None
-
-    @model_validator(mode="after")
-    def _is_text(self) -> Self:
-        if self.type not in ("text", "input_text", "output_text"):
-            raise ValueError("must be a text part: these models read text only")
-        if self.text is None:
-            raise ValueError("needs its text")
-        return self
-
-
-Content = Annotated[
-    Annotated[str, Tag("text")] | Annotated[list[ContentPart], Tag("list")],
-    _either(_text_or_list, "must be text or a list of parts"),
-]
-
-
-class FunctionBody(Body):
-    """The called function; `arguments` is JSON as text."""
-
-    name: str = Field(min_length=1, max_length=256)
-    arguments: str = ""
-
-
-class ToolCallBody(Body):
-    """A call the assistant made earlier."""
-
-    id: str = Field(min_length=1, max_length=256)
-    type: Literal["function"] = "function"
-    function: FunctionBody
-
-
-class MessageBody(Body):
-    """One turn of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: Content | None = None
-    name: str | None = Field(None, max_length=256)
-    tool_calls: list[ToolCallBody] | None = None
-    tool_call_id: str | None = Field(None, max_length=256)
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.tool_calls and self.role != "assistant":
-            raise ValueError("must not have tool_calls: only the assistant calls tools")
-        if self.content is None and not self.tool_calls:
-            raise ValueError("needs content")
-        if self.role == "tool" and self.tool_call_id is None:
-            raise ValueError("needs the tool_call_id that it answers")
-        return self
-
-
-class ToolFunctionBody(Body):
-    """A function the model may call. `strict`: calls fit the schema exactly, or the request is refused."""
-
-    name: str = Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_.-]+$")
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
-    strict: bool | None = None
-
-
-class ToolBody(Body):
-    """A tool the model may use."""
-
-    type: Literal["function"]
-    function: ToolFunctionBody
-
-
-class NamedFunction(Body):
-    """Which function."""
-
-    name: str = Field(min_length=1, max_length=64)
-
-
-class NamedTool(Body):
-    """The one tool that has to be called."""
-
-    type: Literal["function"]
-    function: NamedFunction
-
-
-def _word_or_tool(value: Any) -> str | None:
-    return "word" if isinstance(value, str) else "tool" if isinstance(value, dict) else None
-
-
-ToolChoiceBody = Annotated[
-    Annotated[Literal["none", "auto", "required"], Tag("word")] | Annotated[NamedTool, Tag("tool")],
-    _either(_word_or_tool, "must be none, auto, required or a named function"),
-]
 
 
 class StreamOptions(Body):
@@ -156,7 +50,7 @@ class ResponseFormat(Body):
 
 SchemaField = Annotated[
     Annotated[str, Tag("text")] | Annotated[dict[str, Any], Tag("object")],
-    _either(_text_or_object, "must be a JSON schema, as an object or as text"),
+    either(text_or_object, "must be a JSON schema, as an object or as text"),
 ]
 
 
@@ -175,11 +69,11 @@ class GrammarBody(Body):
 
 GrammarField = Annotated[
     Annotated[str, Tag("text")] | Annotated[GrammarBody, Tag("object")],
-    _either(_text_or_object, "must be text or an object with type and value"),
+    either(text_or_object, "must be text or an object with type and value"),
 ]
 
 
-class SamplingBody(Body):
+class SamplingBody(TimedBody):
     """What chat completions and completions share: OpenAI's sampling fields and Spark's own."""
 
     model: str = Field(min_length=1, max_length=256, description="A model's id, a variant's id, or `auto`.")
@@ -197,7 +91,7 @@ class SamplingBody(Body):
     stop: (
         Annotated[
             Annotated[StopText, Tag("text")] | Annotated[list[StopText], Field(max_length=16), Tag("list")],
-            _either(_text_or_list, "must be text or a list of texts"),
+            either(text_or_list, "must be text or a list of texts"),
         ]
         | None
     ) = None
@@ -216,6 +110,13 @@ class SamplingBody(Body):
         None, min_length=1, max_length=4096
     )
     priority: int | None = Field(None, ge=-1000, le=1000)
+    truncation: Literal["auto", "disabled"] | None = Field(
+        None,
+        description="What becomes of a prompt that does not fit. `disabled` (default): it is refused. `auto`: oldest "
+        "turns are dropped (system messages and all from the last user message on stay; of a raw prompt its beginning "
+        "goes) until there is room for max_tokens, at most half of the context; without max_tokens for 1024 tokens, or "
+        "a quarter of the context. `spark.truncation` of the reply counts what was dropped.",
+    )
     user: str | None = None
 
 
@@ -252,7 +153,7 @@ class CompletionRequest(SamplingBody):
             Field(min_length=1, max_length=1),
             Tag("token lists"),
         ],
-        _either(_prompt_kind, "must be text or token ids"),
+        either(_prompt_kind, "must be text or token ids"),
     ]
     logprobs: int | None = Field(None, ge=0, le=20)
     max_tokens: int | None = Field(None, ge=0, le=MAX_INT)

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from spark_engine.api.branches import Branches, branches_of, together
-from spark_engine.errors import Unavailable
+from spark_engine.errors import DeadlineExceeded, Unavailable
 from spark_engine.types.chat import TextPrompt
 from spark_engine.types.generation import Delta, Failed, Finished, GenerationRequest, SamplingOptions
 from tests.support.scripted_engine import ScriptedEngine, finished
@@ -98,6 +98,25 @@ async def test_one_that_fails_is_told_and_spoils_a_whole_reply() -> None:
     again = await Branches.submit(ScriptedEngine(second_fails), branches_of(REQUEST, 2))
     with pytest.raises(Unavailable):
         await again.collect()
+
+
+async def test_all_have_the_same_deadline_however_late_they_start() -> None:
+    engine = ScriptedEngine(speaks, before=lambda: asyncio.sleep(0.05))
+    branches = await Branches.submit(engine, branches_of(replace(REQUEST, deadline_s=5.0), 3))
+    first, second, third = [request.deadline_s for request in engine.requests]
+    assert first == 5.0
+    assert second is not None and third is not None
+    assert 4 < third < second - 0.04 < first - 0.08
+    await branches.aclose()
+
+
+async def test_when_no_time_is_left_for_one_all_are_ended() -> None:
+    engine = ScriptedEngine(speaks, before=lambda: asyncio.sleep(0.05))
+    with pytest.raises(DeadlineExceeded) as late:
+        await Branches.submit(engine, branches_of(replace(REQUEST, deadline_s=0.02), 3))
+    assert "0.02 s" in late.value.message
+    assert engine.cancelled == ["r"]
+    assert len(engine.requests) == 1
 
 
 def test_one_end_alone_stays_as_it_is() -> None:

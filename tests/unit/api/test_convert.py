@@ -84,6 +84,16 @@ def test_the_newer_name_of_max_tokens_wins() -> None:
     assert chat(max_completion_tokens=5, max_tokens=9).stop.max_tokens == 5
 
 
+def test_deadline_and_truncation_are_off_unless_asked_for() -> None:
+    for request in (chat(), chat(truncation=None, deadline_s=None), complete(prompt="x")):
+        assert (request.deadline_s, request.truncation) == (None, "disabled")
+    for request in (
+        chat(truncation="auto", deadline_s=2),
+        complete(prompt="x", truncation="auto", deadline_s=2),
+    ):
+        assert (request.deadline_s, request.truncation) == (2.0, "auto")
+
+
 def test_a_completion_has_openai_s_short_default() -> None:
     assert complete(prompt="x").stop.max_tokens == 16
 

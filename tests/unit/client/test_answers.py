@@ -3,8 +3,19 @@
 import json
 from typing import Any
 
+import msgspec
+
 from spark_engine.client.answers import AnswerReader
-from spark_engine.types.generation import Delta, Failed, Finished, Served, Started, Timings, Usage
+from spark_engine.types.generation import (
+    Delta,
+    Failed,
+    Finished,
+    Served,
+    Started,
+    Timings,
+    Truncation,
+    Usage,
+)
 
 SERVED = {"model": "echo:plain", "device": "CPU"}
 USAGE = {
@@ -72,3 +83,12 @@ def test_an_end_without_a_reason_is_no_end() -> None:
 
 def test_unknown_fields_of_a_later_engine_do_no_harm() -> None:
     assert read(chunk({"content": "x", "mood": "good"}, later=[1]))[1] == Delta("x")
+
+
+def test_what_was_left_out_of_the_prompt() -> None:
+    left_out = Truncation(2, 40, 90, 50, 9)
+    spark = SERVED | {"truncation": msgspec.to_builtins(left_out)}
+    events = read(chunk({"role": "assistant", "content": ""}, spark=spark), chunk(reason="stop", spark=spark))
+    assert events[0] == Started(Served("echo:plain", "CPU"), 0, left_out)
+    assert isinstance(events[-1], Finished)
+    assert type(events[-1].served) is Served

@@ -5,7 +5,15 @@ import msgspec
 import pytest
 
 from spark_engine.client.failures import refusal, translated
-from spark_engine.errors import Conflict, InvalidRequest, NotAllowed, NotFound, SparkError, Unavailable
+from spark_engine.errors import (
+    Conflict,
+    InvalidRequest,
+    NotAllowed,
+    NotFound,
+    SparkError,
+    TimedOut,
+    Unavailable,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +27,7 @@ from spark_engine.errors import Conflict, InvalidRequest, NotAllowed, NotFound, 
         (409, Conflict),
         (429, Unavailable),
         (503, Unavailable),
+        (504, TimedOut),
         (500, SparkError),
     ],
 )
