@@ -19,6 +19,7 @@ from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.onnx_config import OnnxConfig, context_and_switch, read_config
 from spark_engine.backends.onnx_hidden import open_decoder
 from spark_engine.backends.onnx_kv import KeyValueCache, Window
+from spark_engine.backends.onnx_kv_lazy import LazyCache, can_be_lazy
 from spark_engine.backends.onnx_reading import OnnxReading, ReadingParts
 from spark_engine.backends.onnx_run import Bindings, Ints
 from spark_engine.backends.onnx_sides import Side, Sides
@@ -122,7 +123,8 @@ class OnnxDecoder:
         heads, size = config.kv_heads, config.head_size
 
         def make_cache(context: int) -> KeyValueCache:
-            return KeyValueCache(2 * config.layers, heads, size, dtype, slots=self.max_slots, context=context)
+            kind = LazyCache if can_be_lazy() else KeyValueCache
+            return kind(2 * config.layers, heads, size, dtype, slots=self.max_slots, context=context)
 
         def bind(cache: KeyValueCache) -> Bindings:
             return Bindings(session, config, cache)

@@ -4,8 +4,10 @@ from spark_engine.runner.lookup import StepCosts
 
 GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes,
 SPEED = 0.55  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
+SMOOTH_S = 0.02  # but so long in any case, as nobody notices
 ALONE_S = 0.5
 FIRST, LEAST, MOST = 64, 4, 512
+SMALLER = 0.7  # as long as it is unknown what a piece costs, every second one is smaller: equal ones would never tell
 _KEPT = 0.9
 
 
@@ -17,6 +19,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._decode_s: dict[int, float] = {}
+        self._is_odd = False
         self._sums = [0.0] * 5  # of p·p, p·t, t·t, p·s, t·s, the old fading away
 
     def budget(self, decoding: int) -> int:
@@ -24,19 +27,23 @@ class Pace:
         per_piece, per_token = self._costs()
         if not per_token:
             return LEAST if decoding else FIRST
-        tokens = (ALONE_S - per_piece) / per_token
-        if decoding:
-            decode = self._decode(decoding)
-            tokens = ((GAP - 1) * decode - per_piece) / per_token
-            if per_piece:  # as long as it is unknown, different sizes have to be tried
-                tokens = min(tokens, SPEED / (1 - SPEED) * (decode + per_piece) / per_token)
-        return max(LEAST, min(MOST, int(tokens)))
+        if not decoding:
+            return _bounded((ALONE_S - per_piece) / per_token)
+        decode = self._decode(decoding)
+        room = max((GAP - 1) * decode, SMOOTH_S - decode)
+        if per_piece:
+            fair = SPEED / (1 - SPEED) * (decode + per_piece) / per_token
+            return _bounded(min(fair, (room - per_piece) / per_token))
+        # A run over one token of a prompt costs about what a decode step costs.
+        tokens = (room - max(0.0, self._decode(1) - per_token)) / per_token
+        return _bounded(tokens if self._is_odd else max(SMALLER * tokens, LEAST + 2))
 
     def record(self, decoded: int, prefilled: int, seconds: float, pieces: int) -> None:
         """Learn from one step that took `seconds`."""
         if not prefilled:
             self._decode_s[decoded] = _mixed(self._decode_s.get(decoded, 0.0), seconds)
             return
+        self._is_odd = not self._is_odd
         spent = max(seconds - (self._decode(decoded) if decoded else 0.0), 1e-9)
         new = (pieces**2, pieces * prefilled, prefilled**2, pieces * spent, prefilled * spent)
         self._sums = [_KEPT * old + value for old, value in zip(self._sums, new, strict=True)]
@@ -63,6 +70,10 @@ class Pace:
             if a > 0 and b > 0:
                 return a, b
         return 0.0, ts / tt if tt else 0.0
+
+
+def _bounded(tokens: float) -> int:
+    return max(LEAST, min(MOST, int(tokens)))
 
 
 def _mixed(old: float, new: float) -> float:

@@ -3,17 +3,25 @@
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_engine.backends.onnx_kv import BLOCK, KeyValueCache, Window
+from spark_engine.backends.onnx_kv_lazy import LazyCache, can_be_lazy
 
 SLOTS, CONTEXT = 6, 3 * BLOCK
 
 
-def new_cache() -> KeyValueCache:
-    return KeyValueCache(2, 1, 2, np.float32, slots=SLOTS, context=CONTEXT)
+KINDS = [
+    KeyValueCache,
+    pytest.param(LazyCache, marks=pytest.mark.skipif(not can_be_lazy(), reason="not on this system")),
+]
+
+
+def new_cache(kind: type[KeyValueCache] = KeyValueCache) -> KeyValueCache:
+    return kind(2, 1, 2, np.float32, slots=SLOTS, context=CONTEXT)
 
 
 def write(cache: KeyValueCache, slot: int, begin: int, end: int) -> None:
@@ -55,8 +63,9 @@ def test_positions_and_rows_grow_by_need_and_keep_what_is_there() -> None:
     assert intact(cache, 1)
 
 
-def test_running_rows_are_neighbours_without_moving_when_few_are_idle() -> None:
-    cache = new_cache()
+@pytest.mark.parametrize("kind", KINDS)
+def test_running_rows_are_neighbours_without_moving_when_few_are_idle(kind: type[KeyValueCache]) -> None:
+    cache = new_cache(kind)
     for slot in range(6):
         write(cache, slot, 0, 5 + slot)
     before = cache.version
@@ -66,8 +75,9 @@ def test_running_rows_are_neighbours_without_moving_when_few_are_idle() -> None:
     assert cache.version == before
 
 
-def test_rows_move_together_when_most_between_them_are_idle() -> None:
-    cache = new_cache()
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_move_together_when_most_between_them_are_idle(kind: type[KeyValueCache]) -> None:
+    cache = new_cache(kind)
     for slot in range(6):
         write(cache, slot, 0, 5 + slot)
     assert cache.window([0, 5]) == Window(0, 2)
@@ -75,8 +85,9 @@ def test_rows_move_together_when_most_between_them_are_idle() -> None:
     assert all(intact(cache, slot) for slot in range(6))
 
 
-def test_a_full_row_never_lies_idle_between_running_ones() -> None:
-    cache = new_cache()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_row_never_lies_idle_between_running_ones(kind: type[KeyValueCache]) -> None:
+    cache = new_cache(kind)
     for slot in range(3):
         write(cache, slot, 0, CONTEXT if slot == 1 else 5)
     window = cache.window([0, 2])
@@ -84,8 +95,9 @@ def test_a_full_row_never_lies_idle_between_running_ones() -> None:
     assert all(intact(cache, slot) for slot in range(3))
 
 
-def test_memory_comes_back() -> None:
-    cache = new_cache()
+@pytest.mark.parametrize("kind", KINDS)
+def test_memory_comes_back(kind: type[KeyValueCache]) -> None:
+    cache = new_cache(kind)
     for slot in range(SLOTS):
         write(cache, slot, 0, CONTEXT)
     full = cache.nbytes
@@ -108,10 +120,11 @@ steps = st.lists(
 )
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @given(steps)
 @settings(max_examples=150)
-def test_whatever_happens_every_slot_keeps_its_own(drawn: list[Any]) -> None:
-    cache, owners = new_cache(), dict[int, int]()
+def test_whatever_happens_every_slot_keeps_its_own(kind: type[KeyValueCache], drawn: list[Any]) -> None:
+    cache, owners = new_cache(kind), dict[int, int]()
     for action, slot, other, number in drawn:
         if action == "write" and owners.get(slot, slot) == slot:
             owners[slot] = slot
@@ -156,3 +169,39 @@ def test_within_its_limit_the_cache_takes_no_more_than_what_it_holds_needs() -> 
     write(cache, 3, 20, BLOCK + 5)
     assert cache.nbytes == cache.nbytes_for([BLOCK + 5]) <= cache.limit
     assert intact(cache, 3)
+
+
+@pytest.mark.skipif(not can_be_lazy(), reason="not on this system")
+def test_where_memory_comes_page_by_page_nothing_moves_and_each_row_takes_its_own() -> None:
+    cache = LazyCache(4, 2, 64, np.float32, slots=SLOTS, context=16 * BLOCK)
+    cache.row(0)
+    version, one = cache.version, 4 * 2 * 64 * 4 * BLOCK
+    assert cache.nbytes == 0
+    for slot, blocks in enumerate((1, 12, 2)):
+        cache.reserve(blocks * BLOCK)
+        cache.set_length(slot, blocks * BLOCK)
+    assert (cache.version, cache.nbytes) == (version, 15 * one)
+    cache.set_length(1, 3 * BLOCK)
+    assert cache.nbytes == 15 * one, "what is cut off stays until it is needed"
+    cache.limit = 8 * one
+    cache.set_length(2, 2 * BLOCK + 1)
+    assert cache.nbytes == cache.nbytes_for([BLOCK, 3 * BLOCK, 2 * BLOCK + 1]) == 7 * one
+
+
+@pytest.mark.skipif(not can_be_lazy(), reason="not on this system")
+def test_the_system_gets_the_memory_of_a_freed_row_back() -> None:
+    cache, process = LazyCache(4, 8, 128, np.float32, slots=2, context=4096), psutil.Process()
+    cache.row(0)
+    before = process.memory_info().rss
+    for buffer in cache.buffers:
+        buffer[0] = 1.0
+    cache.set_length(0, 4096)
+    full = process.memory_info().rss - before
+    assert full > 0.9 * cache.nbytes > 50_000_000
+    cache.set_length(0, 1024)
+    cache.limit = 0
+    cache.set_length(1, 10)  # another one needs memory
+    assert process.memory_info().rss - before < 0.4 * full
+    assert all((buffer[0, :, :1024] == 1.0).all() for buffer in cache.buffers)
+    cache.free(0)
+    assert process.memory_info().rss - before < 0.1 * full
