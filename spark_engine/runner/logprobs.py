@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spark_engine.backends.base import Logits
+from spark_engine.runner.selection import most_likely
 from spark_engine.types.generation import TokenLogprob
 
 Piece = Callable[[int], bytes]
@@ -26,8 +27,8 @@ def _log_sum(logits: Logits) -> float:
 def _largest(logits: Logits, count: int) -> list[int]:
     if count <= 0:
         return []
-    places = np.argpartition(logits, len(logits) - count)[-count:]
-    return sorted(map(int, places), key=lambda i: (-float(logits[i]), i))
+    places = map(int, most_likely(logits, count))
+    return sorted(places, key=lambda i: (-float(logits[i]), i))[:count]
 
 
 def _text(piece: Piece, token: int) -> str:

@@ -9,6 +9,7 @@ from spark_engine.types.generation import SamplingOptions
 Ids = NDArray[np.int64]
 _FLOORS = (1e-2, 1e-4, 0.0)
 _BLOCK = 512
+_GROUP, _LARGE = 128, 16_384
 
 
 def choose(logits: Logits, peak: float, options: SamplingOptions, uniform: float) -> int:
@@ -27,8 +28,30 @@ def choose(logits: Logits, peak: float, options: SamplingOptions, uniform: float
 
 def most_likely(logits: Logits, count: int) -> Ids:
     """The ids of the `count` largest logits, in order of id; all that tie with the last one come along."""
-    border = np.partition(logits, len(logits) - count)[len(logits) - count]
-    return np.flatnonzero(logits >= border)
+    if len(logits) < _LARGE or count > len(logits) // _GROUP // 4:
+        return np.flatnonzero(logits >= _border(logits, count))
+    ids = _candidates(logits, count)
+    values = logits[ids]
+    return ids[values >= _border(values, count)]
+
+
+def _candidates(logits: Logits, count: int) -> Ids:
+    """The ids of all logits as large as the `count`-th largest group's largest: the `count` largest are among them."""
+    whole = len(logits) // _GROUP * _GROUP
+    groups = logits[:whole].reshape(-1, _GROUP)
+    largest = groups.max(axis=1)
+    floor = _border(largest, count)
+    picked = np.flatnonzero(largest >= floor)
+    members = np.flatnonzero(groups[picked].ravel() >= floor)
+    inside = picked[members // _GROUP] * _GROUP + members % _GROUP
+    return np.concatenate([inside, whole + np.flatnonzero(logits[whole:] >= floor)])
+
+
+def _border(values: Logits, count: int) -> np.float32:
+    """The `count`-th largest value."""
+    place = len(values) - count
+    border: np.float32 = np.partition(values, place)[place]
+    return border
 
 
 def nucleus(weights: Logits, share: float) -> Ids:

@@ -227,6 +227,24 @@ def test_most_likely_is_what_sorting_gives(size: int, count: int, seed: int) -> 
     assert set(most_likely(logits, wanted).tolist()) == expected
 
 
+@given(
+    st.sampled_from([16_384, 16_500, 50_016]),
+    st.integers(1, 120),
+    st.sampled_from([0.0, 0.5]),
+    st.booleans(),
+    st.integers(0, 9),
+)
+def test_most_likely_of_a_large_vocabulary_is_found_by_groups(
+    size: int, count: int, impossible: float, ties: bool, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    logits = draw.normal(size=size).astype(np.float32)
+    logits = np.round(4 * logits) if ties else logits
+    logits[draw.random(size) < impossible] = -np.inf
+    expected = np.flatnonzero(logits >= np.sort(logits)[-count])
+    assert np.array_equal(most_likely(logits, count), expected)
+
+
 @given(st.integers(1, 400), st.floats(0.001, 0.999), st.floats(0.1, 12.0), st.integers(0, 99))
 def test_a_nucleus_is_what_sorting_gives(size: int, share: float, spread: float, seed: int) -> None:
     weights = np.exp(np.random.default_rng(seed).normal(size=size) * spread).astype(np.float32)
