@@ -65,16 +65,6 @@ class FolderEncoding:
         return _read(self._tokenizer.encode(text, other))
 
 
-def no_device(device: str) -> Unavailable:
-    """Only the CPU runs these models for now."""
-    return Unavailable(
-        "device_unavailable",
-        "This device cannot be used",
-        f"Models for embeddings run on the CPU in this version of Spark, not on {device}.",
-        "Choose the CPU.",
-    )
-
-
 def unfit(folder: Path, what: str) -> Unavailable:
     """The files are broken, or of a kind that Spark does not run."""
     return Unavailable(

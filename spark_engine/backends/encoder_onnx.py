@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from spark_engine.backends.base import LoadStep
 from spark_engine.backends.cores import physical_cores
+from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.encoder import Encoder, Output, Text, TextEncoding
 from spark_engine.backends.encoder_batch import padded, trial
 from spark_engine.backends.encoder_files import (
     EncoderFiles,
     FolderEncoding,
-    no_device,
     read_encoder,
     unfit,
 )
@@ -42,8 +42,7 @@ class OnnxEncoder:
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Check the files, build the session, run a text."""
-        if plan.device.lower() != "cpu":
-            raise no_device(plan.device)
+        require_cpu(plan.device, "Embedding")
         files = read_encoder(plan)
         self.kind, self.pooling = files.kind, files.pooling
         self.vocab_size, self.max_length, self._padding = files.vocab_size, files.longest, files.padding

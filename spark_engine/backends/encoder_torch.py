@@ -9,9 +9,10 @@ from transformers import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, MODEL_MAPPIN
 
 from spark_engine.backends.base import LoadStep
 from spark_engine.backends.cores import physical_cores
+from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.encoder import Encoder, Output, Text, TextEncoding
 from spark_engine.backends.encoder_batch import padded, trial
-from spark_engine.backends.encoder_files import FolderEncoding, no_device, read_encoder
+from spark_engine.backends.encoder_files import FolderEncoding, read_encoder
 from spark_engine.backends.torch_errors import memory_guard, unsupported
 from spark_engine.backends.torch_files import Checkpoint, read_checkpoint, read_through
 from spark_engine.backends.torch_model import Architecture
@@ -31,8 +32,7 @@ class TorchEncoder:
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Check the files, read them (so that progress is true), build the model, run a text."""
-        if plan.device.lower() != "cpu":
-            raise no_device(plan.device)
+        require_cpu(plan.device, "Embedding")
         torch.set_num_threads(plan.threads or physical_cores())
         files = read_encoder(plan)
         self._folder, self._padding = files.folder, files.padding

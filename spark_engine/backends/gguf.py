@@ -8,6 +8,7 @@ import numpy as np
 
 from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import physical_cores
+from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.gguf_batch import Batch
 from spark_engine.backends.gguf_library import llama, native_log
 from spark_engine.backends.gguf_model import GgufModel, load_weights
@@ -17,7 +18,7 @@ from spark_engine.backends.gguf_streams import BATCH, MOST_LOGITS, ContextSettin
 from spark_engine.backends.gguf_vocabulary import GgufVocabulary
 from spark_engine.backends.rope_switch import by_side, forward_across
 from spark_engine.backends.vocabulary import Vocabulary
-from spark_engine.errors import SparkError, Unavailable
+from spark_engine.errors import SparkError
 from spark_engine.protocol.messages import LoadPlan
 from spark_engine.types.models import Pooling
 
@@ -35,8 +36,7 @@ class GgufDecoder:
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Load the weights, make a small cache, run two tokens."""
-        if plan.device.lower() != "cpu":
-            raise _no_device(plan.device)
+        require_cpu(plan.device, "GGUF")
         self._model = yield from _loaded(Path(plan.path))
         self.vocab_size, self.pooling = self._model.vocab_size, self._model.pooling
         self.max_slots = min(plan.slots, int(llama.llama_max_parallel_sequences()))
@@ -177,15 +177,6 @@ def _loaded(file: Path) -> Generator[LoadStep, None, GgufModel]:
         except StopIteration as end:
             model: GgufModel = end.value
             return model
-
-
-def _no_device(device: str) -> Unavailable:
-    return Unavailable(
-        "device_unavailable",
-        "This device cannot be used",
-        f"GGUF models run on the CPU in this version of Spark, not on {device}.",
-        "Choose the CPU.",
-    )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import threads_for
 from spark_engine.backends.cutting import cuts
+from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.onnx_config import OnnxConfig, context_and_switch, read_config
 from spark_engine.backends.onnx_hidden import open_decoder
@@ -26,7 +27,7 @@ from spark_engine.backends.onnx_sides import Side, Sides
 from spark_engine.backends.pooling_files import read_pooling
 from spark_engine.backends.rope_switch import by_side, forward_across
 from spark_engine.backends.vocabulary import Vocabulary
-from spark_engine.errors import CannotEmbed, Unavailable
+from spark_engine.errors import CannotEmbed
 from spark_engine.protocol.messages import LoadPlan
 from spark_engine.types.models import Pooling
 
@@ -51,8 +52,7 @@ class OnnxDecoder:
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Read the files (so that progress is true), build the session, run one token."""
-        if plan.device.lower() != "cpu":
-            raise _no_device(plan.device)
+        require_cpu(plan.device, "ONNX")
         config = read_config(Path(plan.path))
         self.pooling = read_pooling(config.file.parent)
         self.max_slots = plan.slots
@@ -272,15 +272,6 @@ def _largest_chunk(vocab_size: int) -> int:
 
 def _float32(logits: NDArray[Any]) -> Logits:
     return logits.astype(np.float32, copy=False)
-
-
-def _no_device(device: str) -> Unavailable:
-    return Unavailable(
-        "device_unavailable",
-        "This device cannot be used",
-        f"ONNX models run on the CPU in this version of Spark, not on {device}.",
-        "Choose the CPU.",
-    )
 
 
 def create_decoder() -> Decoder:

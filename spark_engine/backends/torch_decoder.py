@@ -9,11 +9,12 @@ import torch
 
 from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import physical_cores
+from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.pooling_files import read_pooling
 from spark_engine.backends.rope_switch import RopeSwitch, by_side, forward_across
 from spark_engine.backends.torch_attention import NAME, Row, Step
-from spark_engine.backends.torch_errors import memory_guard, no_device, unsupported
+from spark_engine.backends.torch_errors import memory_guard, unsupported
 from spark_engine.backends.torch_files import read_checkpoint, read_through
 from spark_engine.backends.torch_kv import SlotCache, room_for
 from spark_engine.backends.torch_model import Architecture
@@ -42,8 +43,7 @@ class TorchDecoder:
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Check the files, read them (so that progress is true), build the model, compare it with itself."""
-        if plan.device.lower() != "cpu":
-            raise no_device(plan.device)
+        require_cpu(plan.device, "SafeTensors and PyTorch")
         torch.set_num_threads(plan.threads or physical_cores())
         self._folder = Path(plan.path)
         self.pooling = read_pooling(self._folder)

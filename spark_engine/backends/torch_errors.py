@@ -51,16 +51,6 @@ def out_of_memory(folder: Path, needed: int = 0, free: int = 0) -> Unavailable:
     )
 
 
-def no_device(device: str) -> Unavailable:
-    """Only the CPU runs these models for now."""
-    return Unavailable(
-        "device_unavailable",
-        "This device cannot be used",
-        f"SafeTensors and PyTorch models run on the CPU in this version of Spark, not on {device}.",
-        "Choose the CPU.",
-    )
-
-
 @contextmanager
 def memory_guard(folder: Path) -> Iterator[None]:
     """Turn torch's failed allocations into `out_of_memory`."""
