@@ -98,8 +98,8 @@ class LoadRefused(Struct, frozen=True, tag="load_refused"):
 
 
 class SequenceStarted(Struct, frozen=True, tag="started"):
-    """The prompt was tokenized and fits; sent at once, before the sequence has a slot. `truncation`: what was left out
-    of it, where the request allows that."""
+    """The prompt was tokenized and fits; sent before the sequence has a slot, at once or when its grammar is compiled.
+    `truncation`: what was left out of the prompt, where the request allows that."""
 
     id: str
     prompt_tokens: int

@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from queue import Empty
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from time import monotonic
+from typing import cast
 
 import psutil
 
@@ -18,7 +20,8 @@ class CommandLoop(ABC):
     """Runs on the process's main thread."""
 
     def __init__(self, send: Callable[[FromRunner], None], commands: Commands) -> None:
-        self._send, self._commands = send, commands
+        self._send = send
+        self._commands = cast("SimpleQueue[ToRunner | None]", commands)
         self._outbox = Outbox(send)
         self._process = psutil.Process()
         self._stats_at = 0.0
@@ -27,7 +30,7 @@ class CommandLoop(ABC):
     @property
     @abstractmethod
     def is_idle(self) -> bool:
-        """Whether there is nothing to compute."""
+        """Whether nothing is there that was not answered."""
 
     @abstractmethod
     def _do(self, command: ToRunner) -> Sequence[SequenceEvent]:
@@ -40,6 +43,10 @@ class CommandLoop(ABC):
     @abstractmethod
     def _stats(self) -> RunnerStats:
         """The figures right now."""
+
+    def wake(self) -> None:
+        """Let the loop go round once more, from any thread: what a request waited for is there."""
+        self._commands.put(None)
 
     def run(self) -> int:
         """Serve for ever; the reader thread ends the process when the engine is gone."""
@@ -56,14 +63,22 @@ class CommandLoop(ABC):
     def _take_commands(self) -> None:
         """Do everything that waits; wait for something when there is nothing to compute."""
         events: list[SequenceEvent] = []
-        if self.is_idle:
-            events += self._do(self._commands.get())
+        if (rest := self._rest()) != 0:
+            with suppress(Empty):
+                events += self._take(self._commands.get(timeout=rest))
         while True:
             try:
-                events += self._do(self._commands.get_nowait())
+                events += self._take(self._commands.get_nowait())
             except Empty:
                 break
         self._tell(events)
+
+    def _rest(self) -> float | None:
+        """Seconds until there is something to do if nothing comes; None: there never is."""
+        return None if self.is_idle else 0.0
+
+    def _take(self, command: ToRunner | None) -> Sequence[SequenceEvent]:
+        return () if command is None else self._do(command)
 
     def _tell(self, events: Sequence[SequenceEvent]) -> None:
         if events:

@@ -1,4 +1,4 @@
-"""Compiles grammars as hostile input: on a thread with room for deep recursion, and never for longer than a moment."""
+"""Compiles grammars as hostile input: on a thread with room for deep recursion, and never for longer than moments."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,8 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from spark_engine.errors import InvalidRequest, Unavailable
 from spark_engine.runner.time_limit import TookTooLong, Unfinished, within
 
-TIME_LIMIT_S = 1.5
+TIME_LIMIT_S = 4.0
+"""By the clock. The largest schemas need a second of a processor that is busy with steps too."""
 STACK_BYTES = 256 * 1024 * 1024
 """Reserved, not used: the library follows chains of rules by recursion, and would end the process."""
 MOST_UNFINISHED = 2
@@ -47,10 +48,9 @@ def _compile(tokens: LLTokenizer, source: str, param: str) -> LLMatcher:
     matcher = LLMatcher(tokens, source, log_level=0, limits=limits())
     if matcher.is_error():
         raise bad_grammar(matcher.get_error(), param)
-    copy = matcher.deep_copy()
-    copy.compute_bitmask()  # some grammars turn out to be impossible at their first token only
-    if copy.is_error():
-        raise bad_grammar(copy.get_error(), param)
+    matcher.compute_bitmask()  # some grammars turn out to be impossible at their first token only
+    if matcher.is_error():
+        raise bad_grammar(matcher.get_error(), param)
     return matcher
 
 

@@ -48,7 +48,7 @@ class GrammarMask:
         if self._matcher.is_error():
             raise _too_complex()
         if len(mask) < size:
-            mask = np.pad(mask, (0, size - len(mask)))
+            mask = np.concatenate((mask, np.zeros(size - len(mask), np.bool_)))
         return self._whole(mask) if np.count_nonzero(mask) <= _FEW else mask
 
     def accept(self, token: int) -> None:

@@ -1,6 +1,8 @@
 """A vocabulary as the grammar engine sees it: the bytes of each token, and which tokens are no text."""
 
 import logging
+import threading
+from concurrent.futures import Future
 from time import perf_counter
 
 from llguidance import LLTokenizer
@@ -9,6 +11,8 @@ from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import SparkError
 
 log = logging.getLogger(__name__)
+GAPS = 4096
+"""Ids without a token that may lie between those of a vocabulary."""
 
 
 class _Tokens:
@@ -32,13 +36,43 @@ class _Tokens:
         return self._encode(text)
 
 
+class EarlyTokens:
+    """The tokens of a model, read on a thread of its own from the moment this is made.
+
+    The library holds the interpreter's lock meanwhile: best while the model loads, when nobody waits for a token.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._marked = {token.id for token in vocabulary.special.values()} | vocabulary.eos
+        near = (id + 1 for id in self._marked if id < vocabulary.size + GAPS)
+        self._size = max(vocabulary.size, *near, 0)
+        self._read: Future[LLTokenizer] = Future()
+        threading.Thread(target=self._begin, name="grammar tokens").start()
+
+    def get(self, size: int) -> LLTokenizer:
+        """Wait for them; SparkError when the vocabulary cannot be used. `size`: entries of the model's logits."""
+        lower, upper = sorted((self._size, size))
+        if any(id in self._marked or self._vocabulary.piece(id) for id in range(lower, upper)):
+            return read_tokens(self._vocabulary, size)  # large gaps, or a model with fewer tokens
+        return self._read.result()
+
+    def _begin(self) -> None:
+        try:
+            self._read.set_result(read_tokens(self._vocabulary, self._size))
+        except BaseException as error:  # whoever needs them is told
+            self._read.set_exception(error)
+
+
 def read_tokens(vocabulary: Vocabulary, size: int) -> LLTokenizer:
     """The tokens of a model whose logits have `size` entries. About a second for 200,064 tokens; keep the result."""
     began = perf_counter()
     tokens = _Tokens(vocabulary, size)
     ends = sorted(id for id in vocabulary.eos if id < size)
     try:
-        made = LLTokenizer(tokens, eos_token=ends or None)  # type: ignore[arg-type]
+        # in two parts, so that other threads come in between
+        plain = LLTokenizer(tokens, eos_token=ends or None, slices=[])  # type: ignore[arg-type]
+        made = plain.with_slices(LLTokenizer.general_slices())
     except BaseException as error:  # a panic of the library is no Exception
         raise _unreadable(error) from error
     tokens.tokens = []  # the library has copied them

@@ -7,11 +7,14 @@ from spark_engine.runner.answer import Answer
 from spark_engine.runner.detokenizer import Detokenizer
 from spark_engine.runner.echo import Echo
 from spark_engine.runner.grammar import Grammars
+from spark_engine.runner.grammar_form import Form, Make
 from spark_engine.runner.grammar_source import source_of
 from spark_engine.runner.model import Model
 from spark_engine.runner.sampler import Sampler
 from spark_engine.runner.sequence import Sequence
-from spark_engine.runner.tool_use import AnswerRules, ToolUse
+from spark_engine.runner.tool_reader import ToolReader
+from spark_engine.runner.tool_use import ToolUse
+from spark_engine.runner.tool_watch import Piece
 from spark_engine.runner.truncation import Fitted, fitted
 from spark_engine.types.chat import ChatPrompt, Prompt, TextPrompt
 from spark_engine.types.generation import GenerationRequest
@@ -25,28 +28,29 @@ class Intake:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._context = model.kv.context
-        self._grammars = Grammars(model.vocabulary, model.decoder.vocab_size)
+        self._grammars = Grammars(model.vocabulary, model.decoder.vocab_size, model.grammar_tokens)
         self._tools = ToolUse(model.vocabulary, model.prompts.tool_style, self._grammars)
 
     def sequence(self, request: GenerationRequest) -> Sequence:
         """The sequence of a request; InvalidRequest or ContextExceeded when it cannot run."""
+        sequence, form = self.begin(request), Form.of(request)
+        if form is not None:
+            sequence.sampler.constraint = self.compile(form)()
+        return sequence
+
+    def begin(self, request: GenerationRequest) -> Sequence:
+        """The same but for the rules of its form, which may take a second to compile."""
         fit = fitted(request, self._encode, self._model.vocabulary.prefix, self._context)
         prompt = fit.tokens
         self._check_tokens(prompt, request)
-        rules = self._rules(request)
+        reader, piece = self._reading(request.prompt)
         return Sequence(
             request,
             prompt,
             limit=fit.limit,
             truncation=fit.truncation,
-            sampler=Sampler(
-                request.sampling,
-                request.stop,
-                prompt=prompt,
-                eos=self._model.vocabulary.eos,
-                constraint=rules.constraint,
-            ),
-            answer=Answer(request.id, self._detokenizer(request, rules), rules.reader),
+            sampler=Sampler(request.sampling, request.stop, prompt=prompt, eos=self._model.vocabulary.eos),
+            answer=Answer(request.id, self._detokenizer(request, piece), reader),
             echo=self._echo(request, fit) if request.echo else None,
         )
 
@@ -67,21 +71,24 @@ class Intake:
             hidden=0 if spoken is None else len(vocabulary.prefix),
         )
 
-    def _detokenizer(self, request: GenerationRequest, rules: AnswerRules) -> Detokenizer:
+    def compile(self, form: Form) -> Make:
+        """The rules of a form; InvalidRequest when a grammar or a tool's schema cannot be used. On one thread only."""
+        if form.tools:
+            return self._tools.compile(form)
+        assert form.grammar is not None
+        return self._grammars.maker(source_of(form.grammar), form.grammar.param)
+
+    def _detokenizer(self, request: GenerationRequest, piece: Piece) -> Detokenizer:
         """A grammar knows nothing of the space in front that some vocabularies have, so there it counts."""
         is_chat = isinstance(request.prompt, ChatPrompt)
         spaced = self._model.vocabulary.leading_space and is_chat and request.grammar is None
-        return Detokenizer(rules.piece, request.stop.stop, strip_space=spaced)
+        return Detokenizer(piece, request.stop.stop, strip_space=spaced)
 
-    def _rules(self, request: GenerationRequest) -> AnswerRules:
-        """What the answer has to be; InvalidRequest when a grammar or a tool's schema cannot be used."""
-        prompt, grammar = request.prompt, request.grammar
+    def _reading(self, prompt: Prompt) -> tuple[ToolReader | None, Piece]:
+        """What reads the calls in an answer, if there are tools, and what gives the bytes of its tokens."""
         if isinstance(prompt, ChatPrompt) and prompt.tools:
-            return self._tools.rules(prompt, grammar)
-        piece = self._model.vocabulary.piece
-        if grammar is None:
-            return AnswerRules(piece)
-        return AnswerRules(piece, self._grammars.mask(source_of(grammar), grammar.param))
+            return self._tools.reader(prompt), self._tools.piece
+        return None, self._model.vocabulary.piece
 
     def _encode(self, prompt: Prompt) -> list[int]:
         try:

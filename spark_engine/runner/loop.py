@@ -1,6 +1,7 @@
 """The main loop of a runner whose model writes: sequences under its scheduler, and texts that are only read."""
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from time import perf_counter
 
 from spark_engine.errors import Conflict, SparkError
@@ -15,14 +16,18 @@ from spark_engine.protocol.messages import (
     Submit,
     ToRunner,
 )
-from spark_engine.runner.command_loop import CommandLoop
+from spark_engine.runner.command_loop import STATS_EVERY_S, CommandLoop
 from spark_engine.runner.embed_queue import EmbedQueue
 from spark_engine.runner.embed_ration import Ration
 from spark_engine.runner.embed_source import DecoderSource
+from spark_engine.runner.grammar_form import Form
+from spark_engine.runner.grammar_queue import GrammarQueue
 from spark_engine.runner.intake import Intake
 from spark_engine.runner.model import Model
 from spark_engine.runner.pipe import Commands
+from spark_engine.runner.preparing import Preparing
 from spark_engine.runner.scheduler import Scheduler, failure
+from spark_engine.runner.sequence import Sequence as RunnerSequence
 from spark_engine.types.generation import GenerationRequest
 
 
@@ -38,11 +43,19 @@ class MainLoop(CommandLoop):
         )
         ration = Ration(self._scheduler.pace, lambda: self._scheduler.running)
         self._readings = EmbedQueue(DecoderSource(model, ration))
+        self._grammars = GrammarQueue(self._intake.compile, self.wake)
+        self._preparing = Preparing()
+        self._arrivals = count()
 
     @property
     def is_idle(self) -> bool:
         """Whether neither a sequence nor a text is there."""
-        return self._scheduler.is_idle and self._readings.is_idle
+        return self._scheduler.is_idle and self._readings.is_idle and not self._preparing
+
+    def _rest(self) -> float | None:
+        if self._preparing and self._scheduler.is_idle and self._readings.is_idle:
+            return self._preparing.rest(STATS_EVERY_S)
+        return super()._rest()
 
     def _do(self, command: ToRunner) -> Sequence[SequenceEvent]:
         match command:
@@ -52,28 +65,49 @@ class MainLoop(CommandLoop):
                 self._readings.submit(request)
                 return ()
             case Cancel(id):
-                event = self._scheduler.cancel(id)
-                return self._readings.cancel(id) if event is None else [event]
+                return self._cancel(id)
             case Load():
                 raise RuntimeError("a runner loads one model only")
 
     def _submit(self, request: GenerationRequest) -> list[SequenceEvent]:
         try:
-            if request.id in self._scheduler:
+            if request.id in self._scheduler or request.id in self._preparing:
                 raise Conflict(
                     "duplicate_id", "The request runs already", f"{request.id} was submitted twice."
                 )
-            sequence = self._intake.sequence(request)
+            sequence = self._intake.begin(request)
         except SparkError as error:
             return [failure(request.id, error)]
-        started = SequenceStarted(sequence.id, sequence.prompt_length, truncation=sequence.truncation)
+        sequence.arrival = next(self._arrivals)
+        if (form := Form.of(request)) is None:
+            return self._begin(sequence)
+        self._preparing.add(sequence, self._grammars.rules(form))
+        return self._prepared()
+
+    def _prepared(self) -> list[SequenceEvent]:
+        """Let those run whose grammar is compiled; refuse those whose grammar cannot be, or not in time."""
+        events: list[SequenceEvent] = []
+        for sequence, error in self._preparing.take():
+            events += self._begin(sequence) if error is None else [failure(sequence.id, error)]
+        return events
+
+    def _begin(self, sequence: RunnerSequence) -> list[SequenceEvent]:
+        started = _started(sequence)
         if sequence.is_full and not sequence.wants_prompt_logits:
             told = [] if sequence.echo is None else [sequence.echo.told()]
             return [started, *told, sequence.finished("length")]
         self._scheduler.submit(sequence)
         return [started]
 
+    def _cancel(self, id: str) -> list[SequenceEvent]:
+        if (sequence := self._preparing.remove(id)) is not None:
+            return [_started(sequence), sequence.finished("cancelled")]
+        event = self._scheduler.cancel(id)
+        return self._readings.cancel(id) if event is None else [event]
+
     def _step(self) -> Sequence[SequenceEvent]:
+        if self._preparing:
+            self._tell(self._prepared())
         began = perf_counter()
         events = self._scheduler.step()
         self._outbox.put(
@@ -85,7 +119,7 @@ class MainLoop(CommandLoop):
         scheduler, reading = self._scheduler, len(self._readings)
         return RunnerStats(
             running=scheduler.running + min(1, reading),
-            waiting=scheduler.waiting + max(0, reading - 1),
+            waiting=len(self._preparing) + scheduler.waiting + max(0, reading - 1),
             steps=scheduler.steps,
             decoded_tokens=scheduler.decoded_tokens,
             prefilled_tokens=scheduler.prefilled_tokens + self._readings.tokens,
@@ -95,3 +129,7 @@ class MainLoop(CommandLoop):
             cached_tokens=scheduler.cached_tokens,
             preemptions=scheduler.preemptions,
         )
+
+
+def _started(sequence: RunnerSequence) -> SequenceStarted:
+    return SequenceStarted(sequence.id, sequence.prompt_length, truncation=sequence.truncation)

@@ -11,6 +11,7 @@ from spark_engine.backends.base import Decoder, LoadStep
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import SparkError
 from spark_engine.protocol.messages import LoadPlan
+from spark_engine.runner.grammar_tokens import EarlyTokens
 from spark_engine.runner.kv_budget import KvBudget
 from spark_engine.runner.prompt import PromptEncoder
 from spark_engine.runner.template import ChatTemplate
@@ -30,6 +31,7 @@ class Model(Struct, frozen=True):
     kv: KvBudget
     prompt_lookup: bool = True
     pooling: Pooling | None = None
+    grammar_tokens: EarlyTokens | None = None
 
     @classmethod
     def load(cls, plan: LoadPlan, progress: Progress) -> Self:
@@ -45,11 +47,12 @@ class Model(Struct, frozen=True):
         prompts = PromptEncoder(
             vocabulary, ChatTemplate(template) if template else None, forced=bool(plan.template)
         )
+        tokens = EarlyTokens(vocabulary)
         decoder = backend.decoder()
         for step in decoder.load(plan):
             progress(step)
         kv = KvBudget(decoder, plan.kv_bytes)
-        return cls(decoder, vocabulary, prompts, kv, plan.prompt_lookup, plan.pooling)
+        return cls(decoder, vocabulary, prompts, kv, plan.prompt_lookup, plan.pooling, tokens)
 
 
 def guarded(plan: LoadPlan, load: Callable[[], _T]) -> _T:

@@ -20,7 +20,7 @@ class Sampler:
     """The sampling state of one sequence: its random numbers and the tokens it has seen.
 
     Same logits, options and seed give the same tokens, whatever else runs. `prompt` counts for the repetition
-    penalty; presence and frequency penalties count the answer only.
+    penalty; presence and frequency penalties count the answer only. `constraint` may be set until the first token.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Sampler:
         eos: frozenset[int],
         constraint: Constraint | None = None,
     ) -> None:
-        self._options, self._constraint = options, constraint
+        self._options, self.constraint = options, constraint
         self.greedy = options.temperature < GREEDY_BELOW
         self._random = None if self.greedy else np.random.Generator(np.random.PCG64(_seed(options.seed)))
         self._bias = _arrays(options.logit_bias)
@@ -46,17 +46,17 @@ class Sampler:
     @property
     def is_complete(self) -> bool:
         """Whether the answer's grammar lets nothing follow but an end."""
-        return self._constraint is not None and self._constraint.is_complete
+        return self.constraint is not None and self.constraint.is_complete
 
     def sample(self, logits: Logits) -> int:
         """The next token. SparkError `bad_logits` when the logits are not numbers, `grammar_too_complex` when a
         grammar cannot go on.
         """
-        mask = None if self._constraint is None else self._constraint.allowed(len(logits))
+        mask = None if self.constraint is None else self.constraint.allowed(len(logits))
         adjusted = self._adjusted(logits, mask)
         token = self._pick(adjusted) if mask is None else self._pick_allowed(adjusted, mask)
-        if self._constraint is not None:
-            self._constraint.accept(token)
+        if self.constraint is not None:
+            self.constraint.accept(token)
         self._sampled += 1
         if self._counting:
             self._counts[token] = self._counts.get(token, 0) + 1

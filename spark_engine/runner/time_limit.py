@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 _T = TypeVar("_T")
+_STARTING = threading.Lock()
+"""The size of stacks is set for the whole process."""
 
 
 class TookTooLong(BaseException):
@@ -49,10 +51,11 @@ def within(seconds: float, work: Callable[[], _T], *, stack_bytes: int = 0) -> _
 
 
 def _started(run: Callable[[], None], stack_bytes: int) -> threading.Thread:
-    before = threading.stack_size(stack_bytes)
-    try:
-        thread = threading.Thread(target=run, name="bounded work", daemon=True)
-        thread.start()
-    finally:
-        threading.stack_size(before)
+    thread = threading.Thread(target=run, name="bounded work", daemon=True)
+    with _STARTING:
+        before = threading.stack_size(stack_bytes)
+        try:
+            thread.start()
+        finally:
+            threading.stack_size(before)
     return thread

@@ -1,23 +1,24 @@
 """What the tools of a request mean for its answer: which tokens may come, and how the calls are read."""
 
-from collections.abc import Callable
+from time import monotonic
 from typing import NamedTuple
-
-from msgspec import Struct
 
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import InvalidRequest
 from spark_engine.runner.grammar import Grammars
-from spark_engine.runner.grammar_mask import Constraint
+from spark_engine.runner.grammar_compile import too_complex
+from spark_engine.runner.grammar_form import Form, Make
 from spark_engine.runner.grammar_source import source_of
 from spark_engine.runner.tool_grammar import ToolRules, any_arguments, arguments_rule
 from spark_engine.runner.tool_reader import ToolReader
 from spark_engine.runner.tool_styles import ToolStyle
 from spark_engine.runner.tool_watch import ToolWatch
-from spark_engine.types.chat import ChatPrompt, Tool
+from spark_engine.types.chat import ChatPrompt, Tool, ToolChoice
 from spark_engine.types.generation import Grammar
 
 _MOST_KNOWN = 1024
+TOGETHER_S = 5.0
+"""So long the tools of one request are looked at one by one."""
 
 
 class _Offered(NamedTuple):
@@ -31,14 +32,6 @@ class _Offered(NamedTuple):
         return needs_call if self.tool.strict is None else self.tool.strict
 
 
-class AnswerRules(Struct, frozen=True):
-    """How one answer is made and read. `piece` gives the bytes of its tokens, marks of calls included."""
-
-    piece: Callable[[int], bytes]
-    constraint: Constraint | None = None
-    reader: ToolReader | None = None
-
-
 class ToolUse:
     """The tools of one model's requests."""
 
@@ -48,54 +41,61 @@ class ToolUse:
         special = vocabulary.special
         self._marks = {special[m].id: m.encode() for m in style.marks if m in special}
 
-    def rules(self, prompt: ChatPrompt, grammar: Grammar | None) -> AnswerRules:
-        """The rules of an answer to a prompt with tools; InvalidRequest when they cannot be kept."""
-        offered = _offered(prompt)
-        reader = ToolReader(self._style, [o.tool.name for o in offered])
-        return AnswerRules(self.piece, self._constraint(prompt, offered, grammar), reader)
+    def reader(self, prompt: ChatPrompt) -> ToolReader:
+        """Reads an answer to a prompt with tools; InvalidRequest when its choice is none of them."""
+        return ToolReader(self._style, [o.tool.name for o in _offered(prompt.tools, prompt.choice)])
 
     def piece(self, token: int) -> bytes:
         """The bytes of a token; marks of calls are shown."""
         return self._marks.get(token) or self._vocabulary.piece(token)
 
-    def _constraint(
-        self, prompt: ChatPrompt, offered: list[_Offered], grammar: Grammar | None
-    ) -> Constraint | None:
-        """The first that works: every schema to the letter; each as far as it can be; none, if no call is required."""
-        answer = None if grammar is None else self._checked(grammar)
-        needs_call = prompt.choice.required or prompt.choice.name is not None
-        try:
-            return self._compiled(prompt, [_strict_rule(o) for o in offered], answer)
-        except InvalidRequest as refusal:
-            rules = [self._understood(o, must=o.must(needs_call)) for o in offered]
-            try:
-                return self._compiled(prompt, rules, answer)
-            except InvalidRequest:
-                if needs_call or grammar is not None:
-                    raise refusal from None
-                return None
+    def compile(self, form: Form) -> Make:
+        """The first that works: every schema to the letter; each as far as it can be; none, if no call is required.
 
-    def _compiled(self, prompt: ChatPrompt, rules: list[tuple[str, str]], answer: str | None) -> Constraint:
-        choice = prompt.choice
+        InvalidRequest when the form cannot be kept.
+        """
+        offered = _offered(form.tools, form.choice)
+        answer = None if form.grammar is None else self._checked(form.grammar)
+        needs_call = form.choice.required or form.choice.name is not None
+        try:
+            return self._compiled(form.choice, [_strict_rule(o) for o in offered], answer)
+        except InvalidRequest as refusal:
+            until = monotonic() + TOGETHER_S
+            rules = [self._understood(o, must=o.must(needs_call), until=until) for o in offered]
+            try:
+                return self._compiled(form.choice, rules, answer)
+            except InvalidRequest:
+                if needs_call or answer is not None:
+                    raise refusal from None
+                return lambda: None
+
+    def _compiled(self, choice: ToolChoice, rules: list[tuple[str, str]], answer: str | None) -> Make:
         written = ToolRules(self._style, rules, self._vocabulary.special, parallel=choice.parallel)
         if choice.required or choice.name is not None:
-            return self._grammars.mask(written.required(), "tools")
+            return self._grammars.maker(written.required(), "tools")
         if answer is not None:
-            return self._grammars.mask(written.beside(answer), "tools")
+            return self._grammars.maker(written.beside(answer), "tools")
         opened = self._grammars.matcher(written.opened(), "tools")
-        reader = ToolReader(self._style, [name for name, _ in rules])
-        return ToolWatch(self._grammars, opened, reader, self.piece)
+        names = [name for name, _ in rules]
+        return lambda: ToolWatch(self._grammars, opened, ToolReader(self._style, names), self.piece)
 
     def _checked(self, grammar: Grammar) -> str:
         source = source_of(grammar)
         self._grammars.matcher(source, grammar.param)
         return source
 
-    def _understood(self, offered: _Offered, *, must: bool) -> tuple[str, str]:
-        """A tool with the strictest rule for its arguments that can be kept; InvalidRequest when it must be strict."""
+    def _understood(self, offered: _Offered, *, must: bool, until: float) -> tuple[str, str]:
+        """A tool with the strictest rule for its arguments that can be kept; InvalidRequest when it must be strict.
+
+        After `until`, a time of the monotonic clock, only what is known is looked up.
+        """
         name, strict = _strict_rule(offered)
         if (known := self._known.get(strict)) is not None and not must:
             return name, known
+        if monotonic() > until:
+            if must:
+                raise too_complex(f"The tools were not understood within {TOGETHER_S:g} s.", "tools")
+            return name, any_arguments()
         rule = any_arguments()
         for attempt in (strict, arguments_rule(offered.tool, offered.param, lenient=True)):
             try:
@@ -112,10 +112,10 @@ class ToolUse:
         return name, rule
 
 
-def _offered(prompt: ChatPrompt) -> list[_Offered]:
-    """The tools that may be called."""
-    named = prompt.choice.name
-    every = (_Offered(f"tools[{place}]", tool) for place, tool in enumerate(prompt.tools))
+def _offered(tools: tuple[Tool, ...], choice: ToolChoice) -> list[_Offered]:
+    """The tools that may be called; InvalidRequest when the chosen one is not given."""
+    named = choice.name
+    every = (_Offered(f"tools[{place}]", tool) for place, tool in enumerate(tools))
     found = [offered for offered in every if named is None or offered.tool.name == named]
     if not found:
         raise InvalidRequest(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from spark_engine.errors import InvalidRequest, Unavailable
-from spark_engine.runner import grammar_compile
+from spark_engine.runner import grammar_compile, time_limit
 from spark_engine.runner.grammar_compile import MOST_UNFINISHED, within_limit
 from spark_engine.runner.time_limit import TookTooLong, Unfinished, within
 
@@ -47,6 +47,29 @@ def test_work_that_cannot_be_stopped_is_left_behind_and_known() -> None:
 def test_a_stack_is_as_large_as_asked_for_and_only_there() -> None:
     before = threading.stack_size()
     assert within(5, lambda: deep(400), stack_bytes=64 * 2**20) == 400
+    assert threading.stack_size() == before
+
+
+def test_stacks_are_as_large_as_asked_for_when_several_begin_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, sizes = threading.stack_size(), {}
+
+    class Slow(threading.Thread):
+        def start(self) -> None:
+            time.sleep(0.02)
+            sizes[threading.current_thread().name] = threading.stack_size()
+            super().start()
+
+    def one(size: int) -> threading.Thread:
+        return threading.Thread(target=lambda: within(5, int, stack_bytes=size), name=str(size))
+
+    wanted = [n * 2**20 for n in (1, 2, 4, 8)]
+    threads = [one(size) for size in wanted]
+    monkeypatch.setattr(time_limit.threading, "Thread", Slow)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sizes == {str(size): size for size in wanted}
     assert threading.stack_size() == before
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spark_engine.errors import InvalidRequest
 from spark_engine.protocol.messages import SequenceDelta, SequenceEvent, SequenceFinished
+from spark_engine.runner import tool_use
 from spark_engine.runner.model import Model
 from spark_engine.runner.tool_styles import GEMMA, HERMES, LLAMA, MISTRAL, MISTRAL_ARGS, PHI, style_of
 from spark_engine.types.chat import ChatMessage, ChatPrompt, TokensPrompt, Tool, ToolCall, ToolChoice
@@ -241,6 +242,16 @@ def test_a_schema_that_is_none_costs_a_required_call_but_not_a_free_answer() -> 
     with pytest.raises(InvalidRequest):
         run(model_of("phi"), (broken,), REQUIRED)
     _, calls = told(run(model_of("phi", opening="<|tool_call|>"), (broken,)))
+    assert isinstance(json.loads(calls[0].arguments), dict)
+
+
+def test_tools_are_not_looked_at_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool_use, "TOGETHER_S", -1.0)
+    tools = (Tool("f", "", STRICT), Tool("g", "", {"type": "nonsense"}))
+    with pytest.raises(InvalidRequest) as refused:
+        run(model_of("phi"), tools, REQUIRED)
+    assert (refused.value.code, refused.value.param) == ("grammar_too_complex", "tools")
+    _, calls = told(run(model_of("phi", opening="<|tool_call|>"), tools))
     assert isinstance(json.loads(calls[0].arguments), dict)
 
 
