@@ -35,4 +35,4 @@ def doubts(report: SpeedReport, saved: SpeedReport) -> list[str]:
 def _speeds(report: SpeedReport) -> Iterator[tuple[Key, float]]:
     for group in report.groups:
         for measured in group.measured:
-            yield key_of(group.id, measured), measured.tokens_per_second.median
+            yield key_of(group.id, measured), measured.speed.median

@@ -71,7 +71,7 @@ def machine_line(report: SpeedReport) -> str:
 def speed_table(group: Group, then: Mapping[Key, float] | None = None) -> Table:
     """A row for each contestant, in sections by the number of streams. `then`: changes since an earlier run."""
     saved = [] if then is None else [("× saved", _since(group.id, then))]
-    columns = [*_COLUMNS[:3], *saved, *_COLUMNS[3:], *([] if saved else [("mem bw", _bandwidth)])]
+    columns = [*_COLUMNS[:2], *saved, *_COLUMNS[2:], *([] if saved else [("mem bw", _bandwidth)])]
     names = tuple(name for name, _ in columns)
     rows = table("", *names, right=names)
     for streams, measured in groupby(group.measured, key=lambda m: m.streams):
@@ -85,10 +85,15 @@ def speed_table(group: Group, then: Mapping[Key, float] | None = None) -> Table:
 
 
 def together_line(group: Group) -> list[str]:
-    """How much more Spark writes when it answers several at once; nothing when that was not measured."""
+    """How several streams are counted, and how much more Spark writes then; nothing when that was not measured."""
     found = [m for m in group.measured if m.contestant == SPARK and m.streams > 1 and m.vs_one is not None]
+    if not found:
+        return []
     gains = ", ".join(f"{counted(m.streams, 'stream')} {m.vs_one:.2f}" for m in found)
-    return [f"{found[0].title}, × its own single stream: {gains}"] if found else []
+    return [
+        "Several streams: all their tokens, from the first arrival on, with the reading of prompts.",
+        f"{found[0].title}, × its own single stream: {gains}",
+    ]
 
 
 def streams_phrase(streams: int) -> str:
@@ -131,7 +136,8 @@ def _since(group: str, then: Mapping[Key, float] | None) -> Callable[[Measured],
     return cell
 
 
-def _speed(value: float) -> str:
+def _speed(measured: Measured) -> str:
+    value = measured.speed.median
     return f"{value:.1f}" if value < 1000 else f"{value:,.0f}"
 
 
@@ -151,8 +157,7 @@ def milliseconds(value: float) -> str:
 
 
 _COLUMNS: list[tuple[str, Callable[[Measured], str]]] = [
-    ("tok/s", lambda m: _speed(m.tokens_per_second.median)),
-    ("total", lambda m: _speed(m.total_per_second.median)),
+    ("tok/s", _speed),
     ("× Spark", _vs_spark),
     ("first", lambda m: milliseconds(m.first_token_ms.median)),
     ("worst gap", lambda m: milliseconds(m.worst_gap_ms.median)),

@@ -80,6 +80,11 @@ class Measured(Struct, frozen=True):
     vs_spark: float | None = None
     vs_one: float | None = None
 
+    @property
+    def speed(self) -> Spread:
+        """What it is compared by: how fast one stream is written, or all that several are, their prompts read too."""
+        return self.tokens_per_second if self.streams == 1 else self.total_per_second
+
 
 class Absent(Struct, frozen=True):
     """A contestant that gave no figures, and why in a few words."""
