@@ -28,10 +28,11 @@ SHARED, NEW = 1500, 20
 class Bench:
     """A model and its scheduler; `step` notes when each sequence's tokens came."""
 
-    def __init__(self, model: Model, seed: int) -> None:
+    def __init__(self, model: Model, seed: int, *, prompt_lookup: bool = False) -> None:
         self.model, self._intake, self._draw = model, Intake(model), random.Random(seed)
-        self.scheduler = Scheduler(model.decoder, model.vocabulary, model.kv, prompt_lookup=False)
+        self.scheduler = Scheduler(model.decoder, model.vocabulary, model.kv, prompt_lookup=prompt_lookup)
         self.times: dict[str, list[float]] = {}
+        self.told: dict[str, list[int]] = {}
         self.ended: dict[str, SequenceFinished] = {}
 
     def tokens(self, count: int) -> tuple[int, ...]:
@@ -41,8 +42,11 @@ class Bench:
     def submit(self, id: str, prompt: tuple[int, ...], answer: int) -> None:
         """Queue a sequence."""
         stop = StopRules(max_tokens=answer, ignore_eos=True)
-        asked = GenerationRequest(id, "m", TokensPrompt(prompt), SamplingOptions(temperature=0), stop)
-        self.times[id] = []
+        self.ask(GenerationRequest(id, "m", TokensPrompt(prompt), SamplingOptions(temperature=0), stop))
+
+    def ask(self, asked: GenerationRequest) -> None:
+        """Queue a request."""
+        self.times[asked.id], self.told[asked.id] = [], []
         self.scheduler.submit(self._intake.sequence(asked))
 
     def step(self) -> None:
@@ -58,6 +62,7 @@ class Bench:
     def _take(self, event: SequenceEvent, now: float) -> None:
         if isinstance(event, SequenceDelta) and event.tokens:
             self.times[event.id] += [now] * len(event.tokens)
+            self.told[event.id] += event.tokens
         if isinstance(event, SequenceFinished):
             self.ended[event.id] = event
 
