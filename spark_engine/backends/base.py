@@ -35,6 +35,12 @@ class SlotInput(Struct, frozen=True):
     last: int = 1
     reach: int = 0
 
+    def check_place(self, held: int, context: int) -> None:
+        """ValueError unless it begins where a slot that holds `held` positions ends, and ends within `context`."""
+        end = self.position + len(self.tokens)
+        if self.position != held or not held < end <= context:
+            raise ValueError(f"slot {self.slot} holds {held} positions; cannot fill {self.position} to {end}")
+
 
 class Reading(Protocol):
     """One text on its way through a model for its hidden states, apart from all slots and what runs in them."""

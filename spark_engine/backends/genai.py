@@ -64,7 +64,7 @@ class GenaiDecoder:
     def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
         """One entry after the other."""
         for entry in batch:
-            self._check(entry)
+            entry.check_place(self._held(entry.slot), self.max_context)
         return [self._run(entry) for entry in batch]
 
     def read(self, length: int) -> Reading:
@@ -108,13 +108,9 @@ class GenaiDecoder:
         allowed = self._limit // self._cell_bytes if self._cell_bytes else TRIAL_ROOM
         return min(self.max_context, max(allowed, -(-length // BLOCK) * BLOCK))
 
-    def _check(self, entry: SlotInput) -> None:
-        held = len(self._slots[entry.slot].tokens) if entry.slot in self._slots else 0
-        end = entry.position + len(entry.tokens)
-        if entry.position != held or not held < end <= self.max_context:
-            raise ValueError(
-                f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
-            )
+    def _held(self, slot: int) -> int:
+        """Positions in use of a slot."""
+        return len(self._slots[slot].tokens) if slot in self._slots else 0
 
     def _run(self, entry: SlotInput) -> Logits | None:
         slot = self._append(entry.slot, entry.tokens)

@@ -58,7 +58,7 @@ class GgufDecoder:
     def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
         """All entries in one run, or in as few as hold them."""
         for entry in batch:
-            self._check(entry)
+            entry.check_place(self._sides[entry.slot].length(entry.slot), self.max_context)
         return forward_across(self._sides.switch, batch, self._forward)
 
     def read(self, length: int) -> GgufReading:
@@ -95,13 +95,6 @@ class GgufDecoder:
         """Free context and model."""
         self._sides.close()
         self._model.close()
-
-    def _check(self, entry: SlotInput) -> None:
-        held, end = self._sides[entry.slot].length(entry.slot), entry.position + len(entry.tokens)
-        if entry.position != held or not held < end <= self.max_context:
-            raise ValueError(
-                f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
-            )
 
     def _forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
         results: dict[int, Logits] = {}

@@ -71,7 +71,7 @@ class OnnxDecoder:
     def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
         """All single tokens in one run; then chunk by chunk. Chunks too large for one run are cut."""
         for entry in batch:
-            self._check(entry)
+            entry.check_place(self._sides[entry.slot].cache.length(entry.slot), self.max_context)
         return forward_across(self._sides.switch, batch, self._forward)
 
     def read(self, length: int) -> OnnxReading:
@@ -142,13 +142,6 @@ class OnnxDecoder:
         return ReadingParts(
             session, self._config, hidden, size, dtypes, self._last_only, self._takes_positions, self._chunk
         )
-
-    def _check(self, entry: SlotInput) -> None:
-        held, end = self._sides[entry.slot].cache.length(entry.slot), entry.position + len(entry.tokens)
-        if entry.position != held or not held < end <= self.max_context:
-            raise ValueError(
-                f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
-            )
 
     def _forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
         results: dict[int, Logits] = {}

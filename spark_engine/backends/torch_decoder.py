@@ -120,11 +120,7 @@ class TorchDecoder:
         if len({entry.slot for entry in batch}) != len(batch):
             raise ValueError("a slot is in the batch twice")
         for entry in batch:
-            held, end = self._slots[entry.slot].length, entry.position + len(entry.tokens)
-            if entry.position != held or not held < end <= self.max_context:
-                raise ValueError(
-                    f"slot {entry.slot} holds {held} positions; cannot fill {entry.position} to {end}"
-                )
+            entry.check_place(self._slots[entry.slot].length, self.max_context)
 
     def _forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
         results: dict[int, Logits] = {}

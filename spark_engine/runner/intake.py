@@ -31,15 +31,11 @@ class Intake:
         self._grammars = Grammars(model.vocabulary, model.decoder.vocab_size, model.grammar_tokens)
         self._tools = ToolUse(model.vocabulary, model.prompts.tool_style, self._grammars)
 
-    def sequence(self, request: GenerationRequest) -> Sequence:
-        """The sequence of a request; InvalidRequest or ContextExceeded when it cannot run."""
-        sequence, form = self.begin(request), Form.of(request)
-        if form is not None:
-            sequence.sampler.constraint = self.compile(form)()
-        return sequence
-
     def begin(self, request: GenerationRequest) -> Sequence:
-        """The same but for the rules of its form, which may take a second to compile."""
+        """The sequence of a request, but for the rules of its form, which may take a second to compile.
+
+        InvalidRequest or ContextExceeded when it cannot run.
+        """
         fit = fitted(request, self._encode, self._model.vocabulary.prefix, self._context)
         prompt = fit.tokens
         self._check_tokens(prompt, request)

@@ -1,7 +1,6 @@
 """The main loop of a runner whose model writes: sequences under its scheduler, and texts that are only read."""
 
 from collections.abc import Callable, Sequence
-from itertools import count
 from time import perf_counter
 
 from spark_engine.errors import Conflict, SparkError
@@ -45,7 +44,6 @@ class MainLoop(CommandLoop):
         self._readings = EmbedQueue(DecoderSource(model, ration))
         self._grammars = GrammarQueue(self._intake.compile, self.wake)
         self._preparing = Preparing()
-        self._arrivals = count()
 
     @property
     def is_idle(self) -> bool:
@@ -78,9 +76,9 @@ class MainLoop(CommandLoop):
             sequence = self._intake.begin(request)
         except SparkError as error:
             return [failure(request.id, error)]
-        sequence.arrival = next(self._arrivals)
         if (form := Form.of(request)) is None:
             return self._begin(sequence)
+        self._scheduler.expect(sequence)
         self._preparing.add(sequence, self._grammars.rules(form))
         return self._prepared()
 
@@ -110,9 +108,8 @@ class MainLoop(CommandLoop):
             self._tell(self._prepared())
         began = perf_counter()
         events = self._scheduler.step()
-        self._outbox.put(
-            events, step_s=perf_counter() - began
-        )  # before reading: who streams does not wait for it
+        # Those who stream do not wait for what is read now.
+        self._outbox.put(events, step_s=perf_counter() - began)
         return self._readings.step()
 
     def _stats(self) -> RunnerStats:

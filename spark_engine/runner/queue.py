@@ -26,10 +26,14 @@ class Waiting:
     def __iter__(self) -> Iterator[Sequence]:
         return iter(list(self._sequences.values()))
 
-    def push(self, sequence: Sequence) -> None:
-        """Queue a sequence; one that had to give up its slot gets its old place back."""
+    def expect(self, sequence: Sequence) -> None:
+        """Give a sequence its place, if it has none yet; it may be pushed later."""
         if sequence.arrival < 0:
             sequence.arrival = next(self._arrivals)
+
+    def push(self, sequence: Sequence) -> None:
+        """Queue a sequence; one that had to give up its slot gets its old place back."""
+        self.expect(sequence)
         self._sequences[sequence.id] = sequence
 
     def remove(self, id: str) -> Sequence | None:

@@ -68,6 +68,10 @@ class Scheduler:
     def __contains__(self, id: object) -> bool:
         return id in self._running or id in self._waiting
 
+    def expect(self, sequence: Sequence) -> None:
+        """Keep a place for a sequence that is submitted later."""
+        self._waiting.expect(sequence)
+
     def submit(self, sequence: Sequence) -> None:
         """Queue a sequence."""
         self._waiting.push(sequence)

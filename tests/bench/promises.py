@@ -47,7 +47,7 @@ class Bench:
     def ask(self, asked: GenerationRequest) -> None:
         """Queue a request."""
         self.times[asked.id], self.told[asked.id] = [], []
-        self.scheduler.submit(self._intake.sequence(asked))
+        self.scheduler.submit(self._intake.begin(asked))
 
     def step(self) -> None:
         """One step."""

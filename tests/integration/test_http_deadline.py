@@ -14,7 +14,9 @@ from spark_engine.engine.engine import Engine
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import create_task
 from spark_engine.types.requests import is_active
-from tests.support.scripted_engine import Api, config_with, serving
+from tests.support.openai_client import openai_client
+from tests.support.real_engine import serving_card
+from tests.support.scripted_engine import Api, serving
 from tests.support.served import ECHO_CARD
 
 SLOW, LOADING = "echo:slow", "echo:loading"
@@ -28,12 +30,7 @@ MARGIN_S = 0.6
 
 @pytest.fixture
 async def api(base: BaseDir) -> AsyncIterator[Api]:
-    (base.root / "model_cards").mkdir()
-    (base.root / "model_cards" / "echo.toml").write_text(CARD)
-    config = config_with(models_preload=False, models_slots=1)
-    engine = Engine(config, base, "http://127.0.0.1:0")
-    await engine.start()
-    async with serving(engine, config) as api:
+    async with serving_card(base, CARD, models_slots=1) as api:
         yield api
 
 
@@ -172,7 +169,7 @@ async def test_a_deadline_is_a_positive_number_of_seconds() -> None:
 
 async def test_openai_s_client_does_not_try_again(api: Api, http: httpx.AsyncClient) -> None:
     before = len(api.engine.state.requests)
-    async with openai.AsyncOpenAI(base_url=f"{api.address}/v1", api_key="none", max_retries=2) as client:
+    async with openai_client(api.address, max_retries=2) as client:
         with pytest.raises(openai.InternalServerError) as late:
             await client.chat.completions.create(
                 model=SLOW, messages=[{"role": "user", "content": LONG}], extra_body={"deadline_s": 0.2}

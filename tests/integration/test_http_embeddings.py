@@ -15,7 +15,9 @@ from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.requests import is_active
 from tests.support.decoders import onnx_folder
-from tests.support.scripted_engine import Api, ScriptedEngine, config_with, serving
+from tests.support.openai_client import openai_client
+from tests.support.real_engine import serving_card
+from tests.support.scripted_engine import Api, ScriptedEngine, serving
 from tests.support.served import ECHO_CARD
 from tests.support.tiny_bert import write_bert
 
@@ -25,18 +27,13 @@ BERT, JUDGE = "tiny-bert:onnx", "tiny-judge:safetensors"
 
 @pytest.fixture
 async def api(base: BaseDir) -> AsyncIterator[Api]:
-    (base.root / "model_cards").mkdir()
-    (base.root / "model_cards" / "echo.toml").write_text(ECHO_CARD)
-    config = config_with(models_preload=False)
-    engine = Engine(config, base, "http://127.0.0.1:0")
-    await engine.start()
-    async with serving(engine, config) as api:
+    async with serving_card(base, ECHO_CARD) as api:
         yield api
 
 
 @pytest.fixture
 async def client(api: Api) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{api.address}/v1", api_key="none", max_retries=0) as client:
+    async with openai_client(api.address) as client:
         yield client
 
 

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import openai
 import pytest
 
-from spark_engine.engine.engine import Engine
-from spark_engine.engine.interface import InferenceEngine
 from spark_engine.paths import BaseDir
-from tests.support.scripted_engine import Api, config_with, serving
+from tests.support.openai_client import openai_client
+from tests.support.real_engine import serving_card
+from tests.support.scripted_engine import Api
 from tests.support.served import ECHO_CARD
 
 PLAIN = "echo:plain"
@@ -18,19 +17,13 @@ PLAIN = "echo:plain"
 
 @pytest.fixture
 async def api(base: BaseDir) -> AsyncIterator[Api]:
-    cards: Path = base.root / "model_cards"
-    cards.mkdir()
-    (cards / "echo.toml").write_text(ECHO_CARD)
-    config = config_with(models_preload=False)
-    engine: InferenceEngine = Engine(config, base, "http://127.0.0.1:0")
-    await engine.start()
-    async with serving(engine, config) as api:
+    async with serving_card(base, ECHO_CARD) as api:
         yield api
 
 
 @pytest.fixture
 async def client(api: Api) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{api.address}/v1", api_key="none", max_retries=0) as client:
+    async with openai_client(api.address) as client:
         yield client
 
 

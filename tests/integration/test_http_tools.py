@@ -11,6 +11,7 @@ from openai import pydantic_function_tool
 from pydantic import BaseModel, Field
 
 from tests.support.decoders import onnx_folder
+from tests.support.openai_client import openai_client
 from tests.support.served import serve
 
 NANO = "spark-nano:onnx-int4"
@@ -47,7 +48,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def client(address: str) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client:
+    async with openai_client(address) as client:
         yield client
 
 

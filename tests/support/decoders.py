@@ -16,6 +16,7 @@ from spark_engine.protocol.messages import (
     SequenceFailed,
     SequenceFinished,
 )
+from spark_engine.runner.grammar_form import Form
 from spark_engine.runner.intake import Intake
 from spark_engine.runner.model import Model
 from spark_engine.runner.scheduler import Scheduler
@@ -118,7 +119,10 @@ class Bench:
 
     def submit(self, request: GenerationRequest) -> None:
         self.told[request.id] = Told()
-        self.scheduler.submit(self.intake.sequence(request))
+        sequence, form = self.intake.begin(request), Form.of(request)
+        if form is not None:
+            sequence.sampler.constraint = self.intake.compile(form)()
+        self.scheduler.submit(sequence)
 
     def cancel(self, id: str) -> None:
         if (event := self.scheduler.cancel(id)) is not None:
