@@ -6,7 +6,11 @@ from app.link import Connected, LinkStatus, Searching
 from app.repaint import Repaint
 from spark_engine.types.state import (
     ComponentChanged,
+    ConversionChanged,
+    ConversionDropped,
     DefaultModelChanged,
+    DownloadChanged,
+    DownloadDropped,
     EngineEvent,
     EngineState,
     MetricsSampled,
@@ -20,7 +24,7 @@ from spark_engine.types.state import (
     apply_event,
 )
 
-PARTS = ("engine", "models", "requests", "components", "problems", "metrics")
+PARTS = ("engine", "models", "requests", "components", "downloads", "conversions", "problems", "metrics")
 _PART_OF: dict[type, tuple[str, ...]] = {
     StateSnapshot: PARTS,
     PhaseChanged: ("engine",),
@@ -29,6 +33,10 @@ _PART_OF: dict[type, tuple[str, ...]] = {
     VariantChanged: ("models",),
     RequestChanged: ("requests",),
     ComponentChanged: ("components",),
+    DownloadChanged: ("downloads",),
+    DownloadDropped: ("downloads",),
+    ConversionChanged: ("conversions",),
+    ConversionDropped: ("conversions",),
     ProblemRaised: ("problems",),
     ProblemCleared: ("problems",),
     MetricsSampled: ("metrics",),
@@ -47,6 +55,8 @@ class Store(QObject):
     models_changed = Signal()
     requests_changed = Signal()
     components_changed = Signal()
+    downloads_changed = Signal()
+    conversions_changed = Signal()
     problems_changed = Signal()
     metrics_changed = Signal()
 

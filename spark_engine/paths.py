@@ -24,6 +24,11 @@ class BaseDir(Struct, frozen=True):
         return self.root / "models"
 
     @property
+    def downloads(self) -> Path:
+        """Downloads under way, a folder each; what is whole and checked moves to `models`."""
+        return self.root / "downloads"
+
+    @property
     def logs(self) -> Path:
         """Log files of engine, runners and app."""
         return self.root / "logs"
@@ -60,7 +65,7 @@ class BaseDir(Struct, frozen=True):
 
     def create(self) -> None:
         """Make the folders; private to the user."""
-        for folder in (self.root, self.models, self.logs, self.state, self.run):
+        for folder in (self.root, self.models, self.downloads, self.logs, self.state, self.run):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 

@@ -1,5 +1,7 @@
 """The one list of settings: type, default, unit, range and a sentence for each."""
 
+import os
+
 from msgspec import Struct
 
 SettingValue = int | float | bool | str
@@ -75,6 +77,39 @@ SETTINGS: tuple[Setting, ...] = (
         unit="MB",
         minimum=0,
         maximum=4194304,
+    ),
+    Setting(
+        "models.keep_alive_s",
+        0,
+        "Time without a request after which a model is unloaded; 0 keeps it.",
+        unit="s",
+        minimum=0,
+        maximum=604800,
+    ),
+    Setting(
+        "models.memory_mb",
+        0,
+        "Memory that all loaded models together may take; 0 lets Spark use what is free.",
+        unit="MB",
+        minimum=0,
+        maximum=4194304,
+    ),
+    Setting(
+        "models.folders",
+        "",
+        f"Further folders with models, used where they lie; several are separated by {os.pathsep!r}.",
+    ),
+    Setting(
+        "models.other_apps", True, "Look for models that other programs have on this machine, and use them."
+    ),
+    Setting(
+        "hub.endpoint",
+        "",
+        "Address of the model hub or a mirror of it; empty takes HF_ENDPOINT, else https://huggingface.co.",
+    ),
+    Setting("hub.offline", False, "Fetch nothing from the network."),
+    Setting(
+        "hub.parallel_files", 4, "Files of a model that are fetched at the same time.", minimum=1, maximum=16
     ),
     Setting("queue.max_waiting", 256, "Requests that may wait; more are refused.", minimum=0, maximum=10000),
     Setting("log.level", "info", "How much the logs say.", choices=("debug", "info", "warning", "error")),

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from spark_engine.types.fit import Fit
 from spark_engine.types.generation import SamplingOptions
 
 ModelFormat = Literal["onnx", "gguf", "safetensors", "pytorch", "echo"]
@@ -69,7 +70,10 @@ VariantStatus = NotInstalled | Unloaded | Loading | Ready | Unloading | Restarti
 
 class VariantEntry(Struct, frozen=True):
     """One file set of a model in one format. `path` is None until installed; `component` is the
-    backend component it needs that is not there (None: nothing is missing); `kind` is read from its files."""
+    backend component it needs that is not there (None: nothing is missing); `kind` is read from its files.
+    `owner` is the program whose files they are (`spark` may delete its own, others' are only read); `repository` is
+    where it can be fetched (empty: nowhere); `rejected` says why its files are not trusted; `fit` whether it runs here.
+    """
 
     id: str
     format: ModelFormat
@@ -79,6 +83,10 @@ class VariantEntry(Struct, frozen=True):
     path: str | None = None
     component: str | None = None
     kind: ModelKind = "generator"
+    owner: str = "spark"
+    repository: str = ""
+    rejected: str = ""
+    fit: Fit | None = None
 
 
 class ModelEntry(Struct, frozen=True):

@@ -1,11 +1,13 @@
 """The whole state every watcher sees, the events that change it, and the pure function applying them."""
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from spark_engine.types.components import ComponentEntry
+from spark_engine.types.conversions import ConversionEntry
+from spark_engine.types.downloads import DownloadEntry
 from spark_engine.types.health import Problem
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import ModelEntry, Ready, VariantEntry, VariantStatus
@@ -13,6 +15,7 @@ from spark_engine.types.requests import RequestEntry, is_active
 
 EnginePhase = Literal["starting", "ready", "stopping"]
 FINISHED_KEPT = 200
+_T = TypeVar("_T")
 
 
 class EngineInfo(Struct, frozen=True):
@@ -36,6 +39,8 @@ class EngineState(Struct, frozen=True):
     models: dict[str, ModelEntry] = {}
     requests: dict[str, RequestEntry] = {}
     components: dict[str, ComponentEntry] = {}
+    downloads: dict[str, DownloadEntry] = {}
+    conversions: dict[str, ConversionEntry] = {}
     problems: dict[str, Problem] = {}
     metrics: MetricsSample = MetricsSample()
 
@@ -83,6 +88,30 @@ class ComponentChanged(Struct, frozen=True, tag="component"):
     component: ComponentEntry
 
 
+class DownloadChanged(Struct, frozen=True, tag="download"):
+    """A download began or moved on; progress comes a few times a second."""
+
+    download: DownloadEntry
+
+
+class DownloadDropped(Struct, frozen=True, tag="download_dropped"):
+    """A download was cancelled or its row put away; nothing of it is left but what stands in the library."""
+
+    id: str
+
+
+class ConversionChanged(Struct, frozen=True, tag="conversion"):
+    """A conversion began or moved on."""
+
+    conversion: ConversionEntry
+
+
+class ConversionDropped(Struct, frozen=True, tag="conversion_dropped"):
+    """A conversion was cancelled or its row put away."""
+
+    id: str
+
+
 class ProblemRaised(Struct, frozen=True, tag="problem"):
     """A problem began, or its text changed."""
 
@@ -109,6 +138,10 @@ EngineEvent = (
     | VariantChanged
     | RequestChanged
     | ComponentChanged
+    | DownloadChanged
+    | DownloadDropped
+    | ConversionChanged
+    | ConversionDropped
     | ProblemRaised
     | ProblemCleared
     | MetricsSampled
@@ -132,10 +165,18 @@ def apply_event(state: EngineState, event: EngineEvent) -> EngineState:
             return replace(state, requests=_with_request(state.requests, request))
         case ComponentChanged(component):
             return replace(state, components=state.components | {component.id: component})
+        case DownloadChanged(download):
+            return replace(state, downloads=state.downloads | {download.id: download})
+        case DownloadDropped(id):
+            return replace(state, downloads=_without(state.downloads, id))
+        case ConversionChanged(conversion):
+            return replace(state, conversions=state.conversions | {conversion.id: conversion})
+        case ConversionDropped(id):
+            return replace(state, conversions=_without(state.conversions, id))
         case ProblemRaised(problem):
             return replace(state, problems=state.problems | {problem.id: problem})
         case ProblemCleared(id):
-            return replace(state, problems={key: p for key, p in state.problems.items() if key != id})
+            return replace(state, problems=_without(state.problems, id))
         case MetricsSampled(sample):
             return replace(state, metrics=sample)
 
@@ -149,6 +190,10 @@ def find_variant(state: EngineState, id: str) -> VariantEntry | None:
 def ready_variants(state: EngineState) -> list[VariantEntry]:
     """Every variant a runner answers for now."""
     return [v for m in state.models.values() for v in m.variants if isinstance(v.status, Ready)]
+
+
+def _without(entries: dict[str, _T], id: str) -> dict[str, _T]:
+    return {key: entry for key, entry in entries.items() if key != id}
 
 
 def _with_status(models: dict[str, ModelEntry], id: str, status: VariantStatus) -> dict[str, ModelEntry]:

@@ -1,0 +1,61 @@
+"""Downloads of models: where each stands, as data that every watcher shows."""
+
+from msgspec import Struct
+
+
+class Preparing(Struct, frozen=True, tag="preparing"):
+    """Nothing is fetched yet. `step` is a short phrase for people, as in `asking what the repository holds`."""
+
+    step: str
+
+
+class Fetching(Struct, frozen=True, tag="fetching"):
+    """Bytes arrive. `seconds_left` is None while it cannot be told; `trouble` says in a phrase what is waited for
+    after an interruption (empty: nothing)."""
+
+    bytes_per_second: float = 0.0
+    seconds_left: float | None = None
+    trouble: str = ""
+
+
+class Paused(Struct, frozen=True, tag="paused"):
+    """Stopped by its owner, or by an end of Spark; what was fetched is kept."""
+
+
+class DownloadFailed(Struct, frozen=True, tag="failed"):
+    """It cannot go on by itself; the text fields are those of `errors.SparkError`. What was fetched is kept."""
+
+    code: str
+    title: str
+    message: str
+    remedy: str = ""
+
+
+class Fetched(Struct, frozen=True, tag="fetched"):
+    """Every file is here, whole and checked, and stands in the library. `seconds`: how long it took."""
+
+    seconds: float
+
+
+DownloadStatus = Preparing | Fetching | Paused | DownloadFailed | Fetched
+
+
+class DownloadEntry(Struct, frozen=True):
+    """One download: `id` is the variant it brings, `source` the repository (`org/name`), `revision` the commit it is
+    of (empty until the repository answered). Sizes in bytes; `bytes_done` counts what was fetched and kept.
+    `started_at`: seconds since the epoch."""
+
+    id: str
+    source: str
+    status: DownloadStatus
+    revision: str = ""
+    bytes_total: int = 0
+    bytes_done: int = 0
+    files_total: int = 0
+    files_done: int = 0
+    started_at: float = 0.0
+
+
+def is_running(download: DownloadEntry) -> bool:
+    """Whether it will change by itself."""
+    return isinstance(download.status, Preparing | Fetching)
