@@ -1,61 +1,29 @@
 """Model cards: TOML files with the facts about a model, shipped with Spark or written by the user."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
+from spark_engine.catalog.cards_schema import Card, CardVariant
 from spark_engine.types.generation import SamplingOptions
-from spark_engine.types.ids import parse_model_ref
-from spark_engine.types.models import ModelFormat, ModelKind, Pooling
+
+__all__ = ["Card", "CardVariant", "read_card", "read_cards"]
 
 log = logging.getLogger(__name__)
 
-
-class CardVariant(Struct, frozen=True, forbid_unknown_fields=True):
-    """One file set. `repository`/`folder` say where it is published; `bundled` where it lies in Spark's own
-    resources; `path` (user cards only) where it lies on this machine. `file` is the main file within
-    the folder (GGUF); empty means the folder itself is the model."""
-
-    id: str
-    format: ModelFormat
-    quantization: str
-    size_bytes: int = 0
-    repository: str = ""
-    folder: str = ""
-    file: str = ""
-    bundled: str = ""
-    path: str = ""
-
-
-class Card(Struct, frozen=True, forbid_unknown_fields=True):
-    """A model's facts; variants stand best first. `kind`: what it is made for, as long as its files are not here to
-    say it. `pooling`: how its embeddings are made, where its files do not say it or are wrong."""
-
-    id: str
-    name: str
-    family: str
-    licence: str
-    summary: str
-    parameters: int
-    context: int
-    variants: tuple[CardVariant, ...]
-    sampling: SamplingOptions = SamplingOptions()
-    kind: ModelKind = "generator"
-    pooling: Pooling | None = None
+_SAMPLING = frozenset(SamplingOptions.__struct_fields__)
 
 
 def read_card(file: Path) -> Card:
-    """One card; ValueError with the reason when the file is not one."""
+    """One card; ValueError with the file, the reason and the field when it is not one."""
     try:
-        card = msgspec.toml.decode(file.read_bytes(), type=Card)
-    except (msgspec.MsgspecError, OSError, UnicodeDecodeError) as error:
+        facts = msgspec.toml.decode(file.read_bytes(), type=dict[str, object])
+        _refuse_unknown_sampling(facts)
+        return msgspec.convert(facts, Card)
+    except (msgspec.MsgspecError, OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{file.name}: {error}") from error
-    for variant in card.variants:
-        parse_model_ref(f"{card.id}:{variant.id}")
-    return card
 
 
 def read_cards(folders: Iterable[Path]) -> dict[str, Card]:
@@ -71,3 +39,11 @@ def read_cards(folders: Iterable[Path]) -> dict[str, Card]:
         else:
             cards[card.id] = card
     return cards
+
+
+def _refuse_unknown_sampling(facts: Mapping[str, object]) -> None:
+    """Requests may carry options that are newer than Spark; a card with one has a slip of the pen."""
+    sampling = facts.get("sampling")
+    unknown = sorted(set(sampling) - _SAMPLING) if isinstance(sampling, dict) else []
+    if unknown:
+        raise ValueError(f"Object contains unknown field `{unknown[0]}` - at `$.sampling`")
