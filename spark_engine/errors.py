@@ -12,10 +12,14 @@ SparkError                     code, title, message, remedy, http status
 │   └── DeadlineExceeded 504   an answer was not ready in the time its client had for it
 ├── Unavailable         503    cannot be served now: loading failed, runner crashed, component missing,
 stopping
+│   └── NotEnoughMemory 503    a model needs more memory than can be made free
 └── StartRefused               the program cannot start: busy port, second engine
 """
 
 from typing import ClassVar
+
+from spark_engine.types.fit import Fit
+from spark_engine.types.quantities import size
 
 
 class SparkError(Exception):
@@ -121,6 +125,36 @@ class Unavailable(SparkError):
     """Spark cannot serve this now; later it may."""
 
     status = 503
+
+
+class NotEnoughMemory(Unavailable):
+    """A model was to be loaded that needs more memory than there is, even when idle models make room for it.
+
+    `budget`: the setting `models.memory_mb` is what limits it.
+    """
+
+    def __init__(self, variant: str, fit: Fit, *, budget: bool = False) -> None:
+        self.fit = fit
+        whose = "Spark's models may take" if budget else "can be made free"
+        largest = fit.largest_context
+        smaller = (
+            f"It would fit with a context of {largest} tokens." if largest else "It fits with no context."
+        )
+        super().__init__(
+            "not_enough_memory",
+            "Not enough memory",
+            f"{variant} with a context of {fit.context} tokens needs {size(fit.needed_bytes)}; "
+            f"{size(fit.free_bytes)} {whose}. {smaller}",
+            _more_memory(largest, budget),
+        )
+
+
+def _more_memory(largest: int, budget: bool) -> str:
+    """What helps against too little memory."""
+    free = "raise models.memory_mb" if budget else "close other programs"
+    if largest:
+        return f"Load it with a context of {largest} tokens or less, unload other models, or {free}."
+    return f"Choose a smaller model or variant, unload other models, or {free}."
 
 
 class StartRefused(SparkError):

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from spark_engine import __version__
 from spark_engine.api import probes
 from spark_engine.api.access import Services
+from spark_engine.api.control import models
 from spark_engine.api.control import replies as control_replies
 from spark_engine.api.control import routes as control
 from spark_engine.api.disconnect import ClientGone, on_client_gone
@@ -21,7 +22,13 @@ from spark_engine.api.openapi import DocumentedApi
 from spark_engine.config.load import Config
 from spark_engine.errors import SparkError
 
-DIALECTS: tuple[APIRouter, ...] = (openai.router, embeddings.router, control.router, probes.router)
+DIALECTS: tuple[APIRouter, ...] = (
+    openai.router,
+    embeddings.router,
+    control.router,
+    models.router,
+    probes.router,
+)
 STRUCTS = (*openai_replies.STRUCTS, *embeddings_replies.STRUCTS, *control_replies.STRUCTS)
 # The framework's own observability hooks stay off, whatever the environment says.
 _SILENT = {

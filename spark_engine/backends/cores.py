@@ -1,16 +1,6 @@
 """How many threads a model should compute with."""
 
-import os
-
-import psutil
-
-
-def physical_cores() -> int:
-    """Physical cores this process may use."""
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
-    return max(1, min(cores, usable))
-
+from spark_engine.hardware.processor import physical_cores as physical_cores
 
 SMALL_BYTES = 32 * 1024 * 1024
 

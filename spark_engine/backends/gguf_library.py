@@ -2,9 +2,11 @@
 
 import sys
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["llama", "native_log"]
+__all__ = ["heard_by", "llama", "native_log"]
 
 try:
     from llama_cpp import llama_cpp as llama
@@ -45,3 +47,14 @@ native_log = NativeLog()
 _callback: Any = llama.llama_log_callback(native_log)  # llama.cpp keeps only its address
 llama.llama_log_set(_callback, None)
 llama.llama_backend_init()
+
+
+@contextmanager
+def heard_by(listener: Callable[[int, bytes, object], None]) -> Iterator[None]:
+    """Within, `listener` is told all of llama.cpp's log, as `NativeLog` is otherwise."""
+    callback = llama.llama_log_callback(listener)
+    llama.llama_log_set(callback, None)
+    try:
+        yield
+    finally:
+        llama.llama_log_set(_callback, None)

@@ -24,6 +24,7 @@ BUNDLED = {
     "gguf": "spark_nano/gguf-q8_0/spark-nano-q8_0.gguf",
     "torch": "spark_nano/safetensors",
     "genai": "spark_nano/onnx-int4",
+    "convert": "spark_nano/safetensors",
 }
 PROMPT = "<|user|>who are you<|end|><|assistant|>"
 # Learnt by heart: a model that computes rightly finds nearly every token of it likely, a wrong one hardly any.

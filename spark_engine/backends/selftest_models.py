@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -189,6 +190,19 @@ class GenaiTrial:
         return np.asarray(self._generator.get_logits()[0, -1], np.float64)
 
 
+class ConvertTrial(OnnxTrial):
+    """The model builder: a SafeTensors folder converted to ONNX, and that run by onnxruntime."""
+
+    def __init__(self, folder: Path) -> None:
+        from spark_engine.backends.convert.onnx_builder import build_onnx
+
+        with tempfile.TemporaryDirectory(prefix="spark-convert-", ignore_cleanup_errors=True) as work:
+            made = Path(work) / "made"
+            build_onnx(folder, "safetensors", made, Path(work), "int4", lambda fraction, step: None)
+            super().__init__(made)
+        self.version, self.build = metadata.version("gguf"), "CPU"
+
+
 def _genai_distribution() -> str:
     return "onnxruntime-genai-winml" if sys.platform == "win32" else "onnxruntime-genai"
 
@@ -198,4 +212,5 @@ OPENERS: dict[str, Callable[[Path], TrialModel]] = {
     "gguf": GgufTrial,
     "torch": TorchTrial,
     "genai": GenaiTrial,
+    "convert": ConvertTrial,
 }

@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,11 +75,13 @@ class Scoring:
     def __init__(self, folder: Path, children: Children) -> None:
         self._folder, self._children = folder, children
 
-    def answers(self, variant: VariantEntry, tokens: int, tell: Tell) -> list[Answer]:
-        """The variant's own answers to all prompts. CannotScore when it cannot run."""
-        files = [str(self._folder / f"reference-{place}.npy") for place in range(len(PROMPTS))]
+    def answers(
+        self, variant: VariantEntry, tokens: int, tell: Tell, prompts: Sequence[str] = PROMPTS
+    ) -> list[Answer]:
+        """The variant's own answers to the prompts. CannotScore when it cannot run."""
+        files = [str(self._folder / f"reference-{place}.npy") for place in range(len(prompts))]
         asked = [
-            {"text": text, "tokens": tokens, "file": file} for text, file in zip(PROMPTS, files, strict=True)
+            {"text": text, "tokens": tokens, "file": file} for text, file in zip(prompts, files, strict=True)
         ]
         return self._each(variant, asked, tell, lambda place, said: Answer(**said, file=files[place]))
 

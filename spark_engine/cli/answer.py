@@ -7,9 +7,10 @@ from contextlib import aclosing
 from msgspec import Struct
 
 from spark_engine.cli.terminal import Terminal
-from spark_engine.cli.words import counted, printable, seconds, speed
+from spark_engine.cli.words import counted, printable, seconds
 from spark_engine.errors import Unavailable
 from spark_engine.types.generation import Delta, Failed, Finished, Started, Truncation
+from spark_engine.types.quantities import speed
 
 Events = AsyncGenerator[Started | Delta | Finished | Failed, None]
 

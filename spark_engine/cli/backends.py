@@ -10,7 +10,7 @@ from spark_engine.cli.following import installed, removed
 from spark_engine.cli.progress import progress_bar
 from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
 from spark_engine.cli.terminal import marked, table
-from spark_engine.cli.words import printable, size
+from spark_engine.cli.words import printable
 from spark_engine.errors import SparkError
 from spark_engine.types.components import (
     Broken,
@@ -22,6 +22,7 @@ from spark_engine.types.components import (
     Removing,
     Verified,
 )
+from spark_engine.types.quantities import size
 
 if TYPE_CHECKING:
     from spark_engine.client.http import SparkClient

@@ -8,8 +8,9 @@ from rich.text import Text
 
 from spark_engine.cli.bench_compare import Key, changes, doubts, key_of
 from spark_engine.cli.terminal import Terminal, marked, table
-from spark_engine.cli.words import counted, printable, size
+from spark_engine.cli.words import counted, printable
 from spark_engine.types.bench import SPARK, AgreementReport, Group, Measured, Overhead, SpeedReport
+from spark_engine.types.quantities import size
 
 NOTHING = "–"
 

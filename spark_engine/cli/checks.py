@@ -14,11 +14,11 @@ from typing import Literal
 from msgspec import Struct
 
 from spark_engine.catalog.library import read_library
-from spark_engine.cli.words import size
 from spark_engine.config.load import load_config
 from spark_engine.errors import SparkError
 from spark_engine.paths import BaseDir
 from spark_engine.types.models import is_installed
+from spark_engine.types.quantities import size
 
 Verdict = Literal["ok", "warn", "bad"]
 OLDEST_PYTHON = (3, 11)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from spark_engine.client.watching import states as client_states
 from spark_engine.errors import Conflict, NotFound, SparkError, Unavailable
 from spark_engine.types.components import Broken, ComponentEntry, Installing, Missing, Removing, Verified
+from spark_engine.types.conversions import ConversionEntry, ConversionFailed, Converted, Converting
+from spark_engine.types.downloads import DownloadEntry, DownloadFailed, Fetched, Paused, is_running
 from spark_engine.types.models import (
     LoadFailed,
     Ready,
@@ -59,6 +61,70 @@ async def unloaded(client: "SparkClient", model: str) -> VariantEntry:
         while not _is_at_rest(_variant(state, id).status):
             state = await anext(changes)
     return _variant(state, id)
+
+
+async def fetched(
+    client: "SparkClient", model: str, load: bool, show: Callable[[DownloadEntry], None]
+) -> DownloadEntry:
+    """Fetch a model and wait until it stands in the library; `show` is told each change on the way."""
+    async with aclosing(states(client)) as changes:
+        await anext(changes)
+        id = await client.download(model, load=load)
+        began = False
+        async for state in changes:
+            entry = state.downloads.get(id)
+            began = began or (entry is not None and is_running(entry))
+            if not began:
+                continue  # what is known of it is from before
+            if entry is None:
+                raise Conflict("download_cancelled", "The download was cancelled", f"{id} is not here.")
+            show(entry)
+            match entry.status:
+                case Fetched():
+                    return entry
+                case DownloadFailed(code, title, message, remedy):
+                    raise Unavailable(code, title, message, remedy)
+                case Paused():
+                    raise Conflict(
+                        "download_paused",
+                        "The download is paused",
+                        "What was fetched is kept.",
+                        _go_on(model),
+                    )
+    raise AssertionError("the stream of states ended without an error")
+
+
+def _go_on(model: str) -> str:
+    return f"`spark models pull {model}` goes on with it."
+
+
+async def converted(
+    client: "SparkClient",
+    model: str,
+    target: tuple[str, str],
+    begun: Callable[[str], None],
+    show: Callable[[float, str], None],
+) -> ConversionEntry:
+    """Convert a variant and wait until it is done; `begun` is told the new variant's id, `show` the progress."""
+    async with aclosing(states(client)) as changes:
+        await anext(changes)
+        id = await client.convert(model, *target)
+        begun(id)
+        running = False
+        async for state in changes:
+            match state.conversions.get(id):
+                case ConversionEntry(status=Converting(fraction, step)):
+                    running = True
+                    show(fraction, step)
+                case None if running:
+                    raise Conflict(
+                        "conversion_cancelled", "The conversion was cancelled", f"{id} is not made."
+                    )
+                case ConversionEntry(status=ConversionFailed() as failed) if running:
+                    raise Unavailable(failed.code, failed.title, failed.message, failed.remedy)
+                case ConversionEntry(status=Converted()) as entry if running:
+                    return entry
+    raise AssertionError("the stream of states ended without an error")
 
 
 async def installed(client: "SparkClient", id: str, show: Callable[[Installing], None]) -> ComponentEntry:

@@ -4,15 +4,17 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from spark_engine.cli import downloads, explaining, keeping, owning
 from spark_engine.cli.following import loaded, unloaded
+from spark_engine.cli.keeping import fit_words, speed_words
+from spark_engine.cli.models_arguments import ModelArgument
+from spark_engine.cli.models_table import tell_library
 from spark_engine.cli.progress import progress_bar
 from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
-from spark_engine.cli.terminal import facts, marked, table
-from spark_engine.cli.words import counted, printable, seconds, size
+from spark_engine.cli.terminal import facts, marked
+from spark_engine.cli.words import counted, printable, seconds
 from spark_engine.errors import NotFound
 from spark_engine.types.ids import AUTO
 from spark_engine.types.models import (
@@ -22,21 +24,25 @@ from spark_engine.types.models import (
     Ready,
     Restarting,
     VariantEntry,
-    VariantStatus,
     status_word,
 )
+from spark_engine.types.owners import owner_name
+from spark_engine.types.quantities import size
 from spark_engine.types.state import EngineState, find_variant
 
-app = typer.Typer(help="List, show, load and unload models.", no_args_is_help=True)
-ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model (spark-nano), one of its variants, or auto.")
-]
+app = typer.Typer(help="Download, list, show, load and unload models.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_models(json: JsonOption = False, base_dir: BaseDirOption = None) -> None:
-    """Every model Spark knows, with the state of each variant."""
-    run(Shell(json, base_dir), _list)
+def list_models(
+    all_variants: Annotated[
+        bool, typer.Option("--all", help="Every variant that can be downloaded.")
+    ] = False,
+    json: JsonOption = False,
+    base_dir: BaseDirOption = None,
+) -> None:
+    """What is on this machine, and what can be downloaded."""
+    run(Shell(json, base_dir), lambda shell: _list(shell, all_variants))
 
 
 @app.command()
@@ -68,10 +74,20 @@ def scan(json: JsonOption = False, base_dir: BaseDirOption = None) -> None:
     run(Shell(json, base_dir), _scan)
 
 
-async def _list(shell: Shell) -> None:
+_OTHERS = (
+    *(downloads.pull, downloads.downloads, downloads.pause, downloads.cancel),
+    *(keeping.options, keeping.fit, keeping.free),
+    *(owning.rm, owning.adopt, owning.duplicates, owning.convert),
+    explaining.explain,
+)
+for _command in _OTHERS:
+    app.command()(_command)
+
+
+async def _list(shell: Shell, all_variants: bool) -> None:
     async with shell.client() as client:
         state = await client.state()
-    _tell_library(shell, state)
+    tell_library(shell, state, all_variants=all_variants)
 
 
 async def _show(shell: Shell, model: str) -> None:
@@ -101,7 +117,7 @@ async def _load(shell: Shell, model: str, wait: bool) -> None:
     async with shell.client() as client:
         if not wait:
             id = await client.load(model)
-            _tell_accepted(shell, id, f"{id} is being loaded. `spark models list` shows how far it is.")
+            shell.accepted(id, f"{id} is being loaded. `spark models list` shows how far it is.")
             return
         try:
             with progress_bar(shell.terminal, model) as bar:
@@ -128,54 +144,7 @@ async def _scan(shell: Shell) -> None:
     async with shell.client() as client:
         await client.rescan()
         state = await client.state()
-    _tell_library(shell, state)
-
-
-def _tell_accepted(shell: Shell, id: str, sentence: str) -> None:
-    if shell.terminal.json:
-        shell.terminal.tell({"id": id, "accepted": True})
-    else:
-        shell.terminal.say(sentence)
-
-
-def _tell_library(shell: Shell, state: EngineState) -> None:
-    if shell.terminal.json:
-        shell.terminal.tell({"default": state.default_model, "models": list(state.models.values())})
-        return
-    rows = table("Model", "State", "Size", "Format", "", right=("Size",))
-    for model in state.models.values():
-        for variant in model.variants:
-            rows.add_row(*_row(variant, variant.id == state.default_model))
-    shell.terminal.say(rows)
-
-
-def _row(variant: VariantEntry, is_default: bool) -> tuple[RenderableType, ...]:
-    kind = " ".join(word for word in (variant.format, variant.quantization) if word and word != "none")
-    notes = ["answers as `auto`"] if is_default else []
-    if variant.component:
-        notes.append(f"needs the backend {variant.component}")
-    bytes = size(variant.size_bytes) if variant.size_bytes else ""
-    return (
-        printable(variant.id),
-        state_text(variant.status),
-        bytes,
-        printable(kind),
-        printable(", ".join(notes)),
-    )
-
-
-def state_text(status: VariantStatus) -> Text:
-    """A state as sign, colour and words, short enough for a table."""
-    word = status_word(status)
-    match status:
-        case Ready(device):
-            return marked("ok", f"{word} on {device}", "")
-        case Loading(fraction):
-            return marked("warn", f"{word} {fraction:.0%}", "")
-        case LoadFailed() | Restarting():
-            return marked("bad", word, "")
-        case _:
-            return Text(f"○ {word}", "dim")
+    tell_library(shell, state)
 
 
 def describe(variant: VariantEntry) -> str:
@@ -207,7 +176,12 @@ def _variant_details(variant: VariantEntry) -> Table:
         ("Evidence", evidence),
         ("Format", f"{variant.format} {variant.quantization}".strip()),
         ("Size", size(variant.size_bytes) if variant.size_bytes else ""),
+        ("Not trusted", variant.rejected),
+        ("Fit", fit_words(variant.fit) if variant.fit and not variant.rejected else ""),
+        ("Speed", speed_words(variant.fit) if variant.fit else ""),
         ("Files", variant.path or ""),
+        ("Of", owner_name(variant.owner) if variant.path else ""),
+        ("From", variant.repository),
         ("Needs", f"`spark backends install {variant.component}`" if variant.component else ""),
     )
 

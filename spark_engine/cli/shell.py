@@ -38,6 +38,13 @@ class Shell:
 
         return SparkClient(self.base, caller="spark-cli")
 
+    def accepted(self, id: str, sentence: str) -> None:
+        """Tell of a command that the engine took: `sentence` for people."""
+        if self.terminal.json:
+            self.terminal.tell({"id": id, "accepted": True})
+        else:
+            self.terminal.say(sentence)
+
 
 def run(shell: Shell, work: Callable[[Shell], Coroutine[Any, Any, None]]) -> None:
     """Run a command's coroutine to its end, with every error told in words."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 
 from spark_engine.cli.following import states
-from spark_engine.cli.models import state_text
+from spark_engine.cli.models_table import state_text
 from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
 from spark_engine.cli.terminal import Terminal, facts, marked, table
-from spark_engine.cli.words import printable, seconds, size, speed
+from spark_engine.cli.words import printable, seconds
 from spark_engine.types.health import HealthReport, Problem
 from spark_engine.types.models import Ready, VariantStatus, is_moving
+from spark_engine.types.quantities import size, speed
 from spark_engine.types.state import EngineState
 
 if TYPE_CHECKING:

@@ -1,16 +1,5 @@
 """Numbers as people say them, with units."""
 
-_SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
-
-
-def size(count: float) -> str:
-    """Bytes, decimal as disks are sold: `4.9 GB`, `37 MB`."""
-    for unit, name in _SIZES:
-        if count >= unit:
-            value = count / unit
-            return f"{value:.1f} {name}" if value < 9.95 else f"{value:.0f} {name}"
-    return f"{count:.0f} bytes"
-
 
 def seconds(count: float) -> str:
     """A span of time: `180 ms`, `1.4 s`, `6 min`, `2 h 5 min`, `3 days`."""
@@ -23,11 +12,6 @@ def seconds(count: float) -> str:
         return f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} days"
-
-
-def speed(tokens_per_second: float) -> str:
-    """How fast a model writes: `25.3 tok/s`."""
-    return f"{tokens_per_second:.1f} tok/s" if tokens_per_second < 100 else f"{tokens_per_second:.0f} tok/s"
 
 
 def counted(count: int, one: str) -> str:

@@ -37,11 +37,15 @@ class Connection:
         if http is not None:
             await http.aclose()
 
-    async def request(self, method: str, path: str, *, json: Any = None) -> bytes:
-        """The body of a reply that is not an error; `SparkError` otherwise."""
+    async def request(
+        self, method: str, path: str, *, json: Any = None, patience_s: float | None = None
+    ) -> bytes:
+        """The body of a reply that is not an error; `SparkError` otherwise. `patience_s`: how long it may take where
+        the engine itself has to ask somebody."""
         http = await self._current()
+        timeout = CONTROL_TIMEOUT if patience_s is None else httpx.Timeout(patience_s, connect=5.0)
         with translated():
-            reply = await http.request(method, path, json=json)
+            reply = await http.request(method, path, json=json, timeout=timeout)
         if reply.is_success:
             return reply.content
         raise refusal(reply.status_code, reply.content)

@@ -16,11 +16,16 @@ from spark_engine.client.watching import Connected, Disconnected, follow
 from spark_engine.errors import Unavailable
 from spark_engine.paths import BaseDir
 from spark_engine.types.chat import ChatMessage
+from spark_engine.types.duplicates import DuplicateGroup
+from spark_engine.types.fit import Fit
 from spark_engine.types.generation import Delta, Failed, Finished, Started
 from spark_engine.types.health import HealthReport
 from spark_engine.types.ids import AUTO
+from spark_engine.types.options import LoadOptions, OptionsReport
+from spark_engine.types.selection import Choice, Needs
 from spark_engine.types.state import EngineEvent, EngineState
 
+HUB_PATIENCE_S, READING_PATIENCE_S = 60.0, 3600.0
 _T = TypeVar("_T")
 _events: msgspec.json.Decoder[EngineEvent] = msgspec.json.Decoder(EngineEvent)
 
@@ -56,7 +61,7 @@ class SparkClient:
 
     async def state(self) -> EngineState:
         """The whole state right now."""
-        return await self._get("state", EngineState)
+        return await self._get(("state",), EngineState)
 
     async def events(self) -> AsyncGenerator[EngineEvent, None]:
         """StateSnapshot first, then every change; ends when the engine stops."""
@@ -80,6 +85,70 @@ class SparkClient:
         """Read the model library anew from disk."""
         await self._post("models", "scan")
 
+    async def download(self, model: str, *, load: bool = False) -> str:
+        """Begin to fetch a model of a card or of the hub (`org/name[:variant]`), or go on; the id of its variant."""
+        return await self._post("downloads", json={"model": model, "load": load}, patience_s=HUB_PATIENCE_S)
+
+    async def pause_download(self, id: str) -> None:
+        """Stop a download and keep what was fetched."""
+        await self._post("downloads", id, "pause")
+
+    async def resume_download(self, id: str) -> None:
+        """Go on with a download that was paused or failed."""
+        await self._post("downloads", id, "resume")
+
+    async def cancel_download(self, id: str) -> None:
+        """Stop a download and delete what was fetched; of one that is over only the row goes."""
+        await self._post("downloads", id, "cancel")
+
+    async def remove_model(self, id: str) -> str:
+        """Delete a variant's files, or stop showing one that belongs to another program."""
+        return await self._post("models", id, "remove", patience_s=HUB_PATIENCE_S)
+
+    async def adopt(self, path: str) -> None:
+        """Use models at an absolute path where they lie, or show again what was forgotten."""
+        await self._post("models", "adopt", json={"path": path})
+
+    async def options(self, id: str) -> OptionsReport:
+        """How a model or variant is loaded and kept: saved, effective, default."""
+        return await self._get(("models", id, "options"), OptionsReport)
+
+    async def set_options(self, id: str, options: LoadOptions) -> OptionsReport:
+        """Save the options of a model or variant in place of those before."""
+        return await self._ask("PUT", ("models", id, "options"), OptionsReport, msgspec.to_builtins(options))
+
+    async def fit(self, id: str, options: LoadOptions) -> Fit:
+        """Whether a variant would fit with these options over its own; nothing is loaded."""
+        return await self._ask("POST", ("models", id, "fit"), Fit, msgspec.to_builtins(options))
+
+    async def free_memory(self) -> tuple[str, ...]:
+        """Unload every model that is idle and not pinned; their variant ids."""
+        return await self._ask("POST", ("models", "free"), tuple[str, ...])
+
+    async def convert(self, id: str, format: str, quantization: str) -> str:
+        """Begin to convert a variant; the id of the one it becomes. Progress arrives as events."""
+        return await self._post(
+            "models", id, "convert", json={"format": format, "quantization": quantization}
+        )
+
+    async def cancel_conversion(self, id: str) -> None:
+        """End a conversion and delete what was made; of one that is over only the row goes."""
+        await self._post("conversions", id, "cancel")
+
+    async def duplicates(self) -> list[DuplicateGroup]:
+        """Files of models that lie here more than once; the first time it may take minutes."""
+        return await self._get(("duplicates",), list[DuplicateGroup], patience_s=READING_PATIENCE_S)
+
+    async def explain(self, needs: Needs) -> Choice:
+        """Which variant `auto` would mean for a request that needs this, and why."""
+        asked = {
+            "kind": needs.kinds[0],
+            "context": needs.context,
+            "language": needs.language,
+            **dict.fromkeys(needs.abilities, True),
+        }
+        return await self._ask("POST", ("models", "explain"), Choice, asked)
+
     async def cancel_request(self, id: str) -> None:
         """Cancel a generation that waits or runs."""
         await self._post("requests", id, "cancel")
@@ -98,11 +167,11 @@ class SparkClient:
 
     async def settings(self) -> dict[str, CurrentSetting]:
         """The settings the engine runs with, by key (`server.port`)."""
-        return await self._get("settings", dict[str, CurrentSetting])
+        return await self._get(("settings",), dict[str, CurrentSetting])
 
     async def health(self) -> HealthReport:
         """Whether the API can answer, and every problem that stands."""
-        return await self._get("health", HealthReport)
+        return await self._get(("health",), HealthReport)
 
     async def chat(
         self, messages: Sequence[ChatMessage], model: str = AUTO, **options: Any
@@ -126,14 +195,25 @@ class SparkClient:
         for ending in reader.broken_off(trouble):
             yield ending
 
-    async def _get(self, name: str, kind: type[_T]) -> _T:
-        body = await self._connection.request("GET", _control(name))
+    async def _get(self, steps: Sequence[str], kind: type[_T], patience_s: float | None = None) -> _T:
+        return await self._ask("GET", steps, kind, patience_s=patience_s)
+
+    async def _ask(
+        self,
+        method: str,
+        steps: Sequence[str],
+        kind: type[_T],
+        json: Any = None,
+        patience_s: float | None = None,
+    ) -> _T:
+        """A call and what it answers."""
+        body = await self._connection.request(method, _control(*steps), json=json, patience_s=patience_s)
         with translated():
             return msgspec.json.decode(body, type=kind)
 
-    async def _post(self, *steps: str) -> str:
+    async def _post(self, *steps: str, json: Any = None, patience_s: float | None = None) -> str:
         """A command; the id that the engine accepted it for."""
-        body = await self._connection.request("POST", _control(*steps))
+        body = await self._connection.request("POST", _control(*steps), json=json, patience_s=patience_s)
         with translated():
             return msgspec.json.decode(body, type=_Accepted).id if body else ""
 

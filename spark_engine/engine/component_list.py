@@ -60,6 +60,8 @@ COMPONENTS = (
         20 * _MB,
         100 * _MB,
     ),
+    # Makes ONNX and GGUF files out of SafeTensors and PyTorch weights.
+    Component("convert", "Model conversion", (), ("gguf",), True, 280 * _MB, 1_900 * _MB),
 )
 
 

@@ -1,17 +1,12 @@
 """What Spark remembers of its components between runs: which installation was tried, and how it went."""
 
-import logging
-import os
-import tempfile
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from spark_engine.paths import BaseDir
+from spark_engine.records import read_record, write_record
 from spark_engine.types.components import Broken, Verified
-
-log = logging.getLogger(__name__)
 
 
 class Trial(Struct, frozen=True):
@@ -23,24 +18,12 @@ class Trial(Struct, frozen=True):
 
 def read_trials(base: BaseDir) -> dict[str, Trial]:
     """The trials by component id; a file that cannot be read counts as empty, for all can be tried again."""
-    try:
-        return msgspec.json.decode(_file(base).read_bytes(), type=dict[str, Trial])
-    except FileNotFoundError:
-        return {}
-    except (OSError, msgspec.MsgspecError) as error:
-        log.warning("%s is ignored: %s", _file(base), error)
-        return {}
+    return read_record(_file(base), dict[str, Trial], {})
 
 
 def write_trials(base: BaseDir, trials: dict[str, Trial]) -> None:
     """Write the file whole or not at all."""
-    base.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=base.state, prefix=".components-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(trials)))
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(_file(base))
+    write_record(_file(base), trials)
 
 
 def _file(base: BaseDir) -> Path:

@@ -105,7 +105,7 @@ class ComponentSteps:
 
     async def _cuda_refusal(self) -> Broken | None:
         """On Linux the package index's own PyTorch is the CUDA build: look before it is fetched."""
-        if self._component.id != "torch" or self._cuda or sys.platform != "linux":
+        if not _brings_torch(self._component) or self._cuda or sys.platform != "linux":
             return None
         with tempfile.TemporaryDirectory(prefix="spark-pip-") as folder:
             file = Path(folder) / "report.json"
@@ -194,6 +194,11 @@ class ComponentSteps:
 
 _PIP = (sys.executable, "-m", "pip")
 _PIP_ENV = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONUNBUFFERED": "1", "LC_ALL": "C"}
+
+
+def _brings_torch(component: Component) -> bool:
+    """Whether installing it may fetch PyTorch."""
+    return any(r.name == "torch" for r in pins(component.id))
 
 
 def _raw_progress() -> list[str]:

@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from spark_engine.types.duplicates import DuplicateGroup
 from spark_engine.types.embeddings import EmbeddingRequest, Embeddings, Ranking, RerankRequest
+from spark_engine.types.fit import Fit
 from spark_engine.types.generation import Delta, Failed, Finished, GenerationRequest, Started
 from spark_engine.types.health import HealthReport, Problem
-from spark_engine.types.models import ModelEntry
+from spark_engine.types.options import LoadOptions, OptionsReport
+from spark_engine.types.selection import Choice, Needs
 from spark_engine.types.state import EngineEvent, EngineState
 
 
@@ -34,10 +37,86 @@ class Watcher(Protocol):
         ...
 
 
+class ModelLibrary(Protocol):
+    """What can be done with the models of this machine besides running them. What comes of it arrives at the watchers;
+    every refusal is a `SparkError`.
+    """
+
+    async def rescan(self) -> None:
+        """Read the library anew from disk; returns once the watchers know."""
+        ...
+
+    async def download(self, model: str, *, load: bool = False) -> str:
+        """Begin to fetch a model of a card (`phi-4-mini`, `phi-4-mini:gguf-q8_0`) or of the hub (`org/name[:variant]`),
+        or go on with it; returns the variant's id. `load`: load it once it is here.
+
+        Raises NotFound (no such card, repository or variant), Conflict (it is here already), Unavailable (offline).
+        """
+        ...
+
+    def pause_download(self, id: str) -> None:
+        """Stop a download and keep what was fetched; NotFound when there is none, Conflict when it is over."""
+        ...
+
+    def resume_download(self, id: str) -> None:
+        """Go on with a download that was paused or failed; NotFound, or Conflict when it runs or is over."""
+        ...
+
+    async def remove(self, model: str) -> str:
+        """Unload a variant and delete its files, or (where they are another program's) stop showing it; its id.
+
+        NotFound, or Conflict when Spark may not delete it.
+        """
+        ...
+
+    async def adopt(self, path: str) -> None:
+        """Use the models at an absolute path where they lie, or show again what was forgotten; InvalidRequest when
+        nothing is there."""
+        ...
+
+    def options(self, model: str) -> OptionsReport:
+        """How a model or variant is loaded and kept: saved, effective, default. NotFound."""
+        ...
+
+    def set_options(self, model: str, options: LoadOptions) -> OptionsReport:
+        """Save the options of a model or variant in place of those before; None forgets. NotFound, InvalidRequest."""
+        ...
+
+    def fit(self, model: str, options: LoadOptions) -> Fit:
+        """Whether a variant would fit with these options over its own, and how fast it would be; nothing is loaded."""
+        ...
+
+    def free_memory(self) -> tuple[str, ...]:
+        """Begin to unload every model that is idle and not pinned; their variant ids."""
+        ...
+
+    def convert(self, model: str, format: str, quantization: str) -> str:
+        """Begin to convert a variant; the id of the one it becomes. NotFound, InvalidRequest (it cannot become that),
+        Conflict (it is here or on its way, or there is no room), Unavailable (a component is missing)."""
+        ...
+
+    async def cancel_conversion(self, id: str) -> None:
+        """End a conversion, delete what was made and drop its row; one that is over only loses its row. NotFound."""
+        ...
+
+    async def duplicates(self) -> list[DuplicateGroup]:
+        """Files of models that lie on this machine more than once; may read them once, for minutes."""
+        ...
+
+    async def cancel_download(self, id: str) -> None:
+        """Stop a download, delete what was fetched and drop its row. One that is over only loses its row."""
+        ...
+
+
 class InferenceEngine(Protocol):
     """Commands in, events out. Every refusal is a `SparkError`; what happens later arrives at the
     watchers.
     """
+
+    @property
+    def library(self) -> ModelLibrary:
+        """The models of this machine: fetching, removing, reading them anew."""
+        ...
 
     @property
     def state(self) -> EngineState:
@@ -48,9 +127,9 @@ class InferenceEngine(Protocol):
         """Subscribe to the event stream."""
         ...
 
-    def resolve(self, model: str) -> ModelEntry:
-        """The model a request for `model` (a model id, a variant id or `auto`) would run on; NotFound if
-        none.
+    def choose(self, model: str, needs: Needs) -> Choice:
+        """The variant a request for `model` would run on: the named model's or variant's, or what suits `needs` best
+        where it is `auto`. NotFound if there is none.
         """
         ...
 
@@ -79,10 +158,6 @@ class InferenceEngine(Protocol):
         """Begin to unload a model; running generations are failed with `model_unloaded`. Returns the variant
         id.
         """
-        ...
-
-    def rescan(self) -> None:
-        """Read the library anew from disk."""
         ...
 
     def cancel(self, request_id: str) -> None:

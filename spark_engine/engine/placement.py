@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from spark_engine.errors import InvalidRequest, NotFound
+from spark_engine.engine.selection import SERVED_FIRST, has_its_memory
+from spark_engine.errors import Conflict, InvalidRequest, NotFound
 from spark_engine.types.ids import AUTO, ModelRef, parse_model_ref
 from spark_engine.types.models import (
     LoadFailed,
@@ -11,30 +12,12 @@ from spark_engine.types.models import (
     Ready,
     VariantEntry,
     is_installed,
-    is_moving,
 )
-
-SERVED_FIRST = ("onnx", "gguf", "safetensors", "pytorch", "echo")
-MEMORY_SHARE = 0.8
-
-
-def choose_default(models: Mapping[str, ModelEntry], wished: str, available_bytes: int) -> str:
-    """The variant id `auto` means: the wished model, else the largest that runs in the memory there is.
-
-    Only models that generate; empty when none is installed.
-    """
-    if wished and (variant := _wished(models, wished)) is not None:
-        return variant.id
-    candidates = [(m, v) for m in models.values() if (v := best_variant(m)) is not None and _writes(v)]
-    room = available_bytes * MEMORY_SHARE
-    fitting = [(m, v) for m, v in candidates if _has_its_memory(v) or v.size_bytes <= room]
-    if not fitting:
-        return ""
-    return max(fitting, key=lambda mv: (_usable(mv[1]), mv[0].parameters))[1].id
 
 
 def find(models: Mapping[str, ModelEntry], name: str, default: str) -> VariantEntry:
-    """The variant that `name` means. NotFound when there is none or its files are not here."""
+    """The variant that `name` means. NotFound when there is none or its files are not here, Conflict when they are
+    not to be trusted."""
     if name == AUTO:
         if not default:
             raise NotFound("no_model", "No model is installed", "There is no model to answer with.", _PULL)
@@ -50,6 +33,14 @@ def find(models: Mapping[str, ModelEntry], name: str, default: str) -> VariantEn
             f"{name} is not on this machine",
             "Its files have not been downloaded.",
             _PULL,
+            param="model",
+        )
+    if variant.rejected and not has_its_memory(variant):
+        raise Conflict(
+            "model_rejected",
+            f"{variant.id} cannot be loaded",
+            f"Its files are not in order: {variant.rejected}",
+            "Fetch the model again, or take another one.",
             param="model",
         )
     return variant
@@ -78,19 +69,12 @@ def best_variant(model: ModelEntry) -> VariantEntry | None:
 
 def _first_of(kind: ModelKind, models: Mapping[str, ModelEntry]) -> str:
     """The variant to take of the models of a kind; empty for models that generate, and when there is none."""
-    here = [v for m in models.values() if (v := best_variant(m)) is not None and v.kind == kind]
+    best = [v for m in models.values() if (v := best_variant(m)) is not None]
+    here = [v for v in best if v.kind == kind and not v.rejected]
     return max(here, key=_rank).id if here and kind != "generator" else ""
 
 
 _PULL = "Open Models and download one, or run `spark models list`."
-
-
-def _wished(models: Mapping[str, ModelEntry], wished: str) -> VariantEntry | None:
-    try:
-        variant = find(models, wished, "")
-    except (NotFound, InvalidRequest):
-        return None
-    return variant if _writes(variant) else None
 
 
 def _parsed(name: str) -> ModelRef:
@@ -129,23 +113,17 @@ def _made_for_else(variant: VariantEntry, kinds: tuple[ModelKind, ...]) -> Inval
     return InvalidRequest(code, title, f"{variant.id} {does}. {cannot}", remedy, param="model")
 
 
-def _writes(variant: VariantEntry) -> bool:
-    return variant.kind == "generator"
-
-
-def _has_its_memory(variant: VariantEntry) -> bool:
-    return isinstance(variant.status, Ready) or is_moving(variant.status)
-
-
 def _usable(variant: VariantEntry) -> bool:
     return variant.component is None and not isinstance(variant.status, LoadFailed)
 
 
-def _rank(variant: VariantEntry) -> tuple[bool, bool, bool, int]:
-    """Ready before loading before the rest; then those that can run, in the order formats are preferred."""
+def _rank(variant: VariantEntry) -> tuple[bool, bool, bool, bool, int]:
+    """Trusted before rejected; ready before loading before the rest; then those that can run, in the order formats are
+    preferred."""
     return (
+        not variant.rejected,
         isinstance(variant.status, Ready),
-        _has_its_memory(variant),
+        has_its_memory(variant),
         _usable(variant),
         -SERVED_FIRST.index(variant.format),
     )

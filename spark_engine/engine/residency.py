@@ -1,92 +1,189 @@
-"""Which runners there are: one supervisor per variant, made when it is first loaded."""
+"""Which models are in memory: loads are admitted by their fit, idle models go after a time or to make room."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from spark_engine.config.load import Config
+from spark_engine.engine.admission import Admission, Admitted, Inspect
+from spark_engine.engine.load_options import SavedOptions, check, over
+from spark_engine.engine.resident import Resident
+from spark_engine.engine.speeds import Speeds
 from spark_engine.engine.supervisor import Supervisor
+from spark_engine.hardware.memory import Memory, read_memory
 from spark_engine.protocol.messages import LoadPlan, RunnerStats
 from spark_engine.tasks import create_task
+from spark_engine.types.fit import Fit
 from spark_engine.types.models import ModelEntry, Unloading, VariantEntry, VariantStatus
+from spark_engine.types.options import LoadOptions
 
 
 class Residency:
-    """Loads and unloads variants; `on_status(variant id, status)` is told what becomes of each."""
+    """Loads and unloads variants; `on_status(variant id, status)` is told what becomes of each.
 
-    def __init__(self, config: Config, on_status: Callable[[str, VariantStatus], None]) -> None:
-        self._config = config
+    `inspect` gives what a variant's files say of themselves, None while they were not read.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        on_status: Callable[[str, VariantStatus], None],
+        *,
+        options: SavedOptions | None = None,
+        speeds: Speeds | None = None,
+        inspect: Inspect = lambda variant: None,
+        memory: Callable[[], Memory] = read_memory,
+    ) -> None:
         self._on_status = on_status
-        self._supervisors: dict[str, Supervisor] = {}
-        self._unloads: set[asyncio.Task[None]] = set()
+        self.options = options or SavedOptions(config)
+        self._speeds = speeds or Speeds()
+        self._admission = Admission(config, self._speeds, inspect, memory)
+        self._residents: dict[str, Resident] = {}
+        self._unloads: dict[asyncio.Task[None], Resident] = {}
 
     @property
     def pids(self) -> dict[str, int]:
         """Runner process ids by variant."""
-        return {id: s.pid for id, s in self._supervisors.items() if s.pid is not None}
+        return {id: pid for id, r in self._residents.items() if (pid := r.supervisor.pid) is not None}
 
     @property
     def stats(self) -> dict[str, RunnerStats]:
         """What each runner last said about itself, by variant."""
-        return {id: s.stats for id, s in self._supervisors.items() if s.stats is not None}
+        return {id: said for id, r in self._residents.items() if (said := r.supervisor.stats) is not None}
+
+    @property
+    def free_bytes(self) -> int:
+        """Memory for another model, with what idle ones would make free."""
+        room = self._admission.room(self._living(), self._unloads.values())
+        return max(0, room.free + room.spare)
 
     def status(self, id: str) -> VariantStatus | None:
         """The live status of a variant; None when it was never loaded."""
-        supervisor = self._supervisors.get(id)
-        return supervisor.status if supervisor else None
+        resident = self._residents.get(id)
+        return resident.supervisor.status if resident else None
+
+    def fit(self, model: ModelEntry, variant: VariantEntry, options: LoadOptions | None = None) -> Fit:
+        """How a variant fits, with its saved options or others over them, beside the models that stay; one that is
+        loaded counts its own memory as free. InvalidRequest when an option is out of its range."""
+        if options is not None:
+            check(options)
+        return self._fit(model, variant, options or LoadOptions(), self.free_bytes)
+
+    def fits(self, models: Iterable[ModelEntry]) -> dict[str, Fit]:
+        """How every variant of these models fits, by its id: as `fit`, all against the same memory."""
+        free, plain = self.free_bytes, LoadOptions()
+        return {v.id: self._fit(model, v, plain, free) for model in models for v in model.variants}
 
     def load(self, model: ModelEntry, variant: VariantEntry) -> Supervisor:
-        """The variant's supervisor, loading or loaded; what failed before is tried again."""
-        supervisor = self._supervisors.get(variant.id)
-        if supervisor is None or supervisor.idle or isinstance(supervisor.status, Unloading):
-            supervisor = self._new(model, variant)
-        supervisor.load()
-        return supervisor
+        """The variant's supervisor, loading or loaded; what failed before is tried again. NotEnoughMemory when it does
+        not fit, nor would without the idle models; those that have to go are unloaded first."""
+        resident = self._living_one(variant.id)
+        if resident is None:
+            resident = self._new(model, variant, self._admit(model, variant))
+        resident.supervisor.load(after=tuple(self._unloads))
+        return resident.supervisor
 
     def demand(self, model: ModelEntry, variant: VariantEntry) -> Supervisor:
         """As `load`, for a request: Unavailable when the variant failed a moment ago."""
-        supervisor = self._supervisors.get(variant.id)
-        if supervisor is not None and supervisor.idle:
-            supervisor.refuse_after_failure()
+        resident = self._residents.get(variant.id)
+        if resident is not None and resident.supervisor.idle:
+            resident.supervisor.refuse_after_failure()
         return self.load(model, variant)
 
     def unload(self, id: str) -> None:
         """Begin to end a variant's runner; nothing happens when there is none."""
-        supervisor = self._supervisors.get(id)
-        if supervisor is not None and not isinstance(supervisor.status, Unloading):
-            task = create_task(supervisor.unload(), name=f"unload {id}")
-            self._unloads.add(task)
-            task.add_done_callback(self._unloads.discard)
+        resident = self._residents.get(id)
+        if resident is not None and not isinstance(resident.supervisor.status, Unloading):
+            task = create_task(resident.supervisor.unload(), name=f"unload {id}")
+            self._unloads[task] = resident
+            task.add_done_callback(self._unloads.pop)
+
+    async def ended(self, id: str) -> None:
+        """Unload a variant and wait until its runner has let go of the files."""
+        self.unload(id)
+        resident = self._residents.get(id)
+        await asyncio.gather(*(task for task, ending in self._unloads.items() if ending is resident))
+
+    def free_memory(self) -> tuple[str, ...]:
+        """Begin to unload every model that is idle and not pinned; their ids."""
+        spare = tuple(id for id, resident in self._residents.items() if resident.is_spare)
+        for id in spare:
+            self.unload(id)
+        return spare
+
+    def options_changed(self, id: str) -> None:
+        """The options of a model or variant were saved anew; they hold at once as far as they can."""
+        for variant, resident in self._residents.items():
+            if id in (variant, variant.partition(":")[0]):
+                resident.keep(self.options.effective(variant))
 
     def cancel(self, variant: str, request_id: str) -> None:
         """Stop a generation of a variant's runner."""
-        if (supervisor := self._supervisors.get(variant)) is not None:
-            supervisor.cancel(request_id)
+        if (resident := self._residents.get(variant)) is not None:
+            resident.supervisor.cancel(request_id)
 
     async def close(self) -> None:
         """End every runner."""
-        for id in self._supervisors:
+        for id in self._residents:
             self.unload(id)
         await asyncio.gather(*self._unloads)
 
-    def _new(self, model: ModelEntry, variant: VariantEntry) -> Supervisor:
+    def _living(self) -> list[Resident]:
+        """Those that have memory, or will."""
+        ending = list(self._unloads.values())
+        return [r for r in self._residents.values() if not r.supervisor.idle and r not in ending]
+
+    def _living_one(self, id: str) -> Resident | None:
+        resident = self._residents.get(id)
+        return resident if resident is not None and resident in self._living() else None
+
+    def _fit(self, model: ModelEntry, variant: VariantEntry, options: LoadOptions, free_bytes: int) -> Fit:
+        resident = self._living_one(variant.id)
+        own = resident.claim if resident is not None and not resident.is_spare else 0
+        chosen = over(self.options.effective(variant.id), options)
+        return self._admission.fit(model, variant, chosen, free_bytes + own)
+
+    def _admit(self, model: ModelEntry, variant: VariantEntry) -> Admitted:
+        """Make sure of the memory for a load; what has to go begins to end."""
+        admitted = self._admission.admit(
+            model,
+            variant,
+            self.options.effective(variant.id),
+            self._living(),
+            self._unloads.values(),
+            context_is_chosen=self.options.chose_context(variant.id),
+        )
+        for id in admitted.unload:
+            self.unload(id)
+        return admitted
+
+    def _new(self, model: ModelEntry, variant: VariantEntry, admitted: Admitted) -> Resident:
         def told(status: VariantStatus) -> None:
-            if self._supervisors[variant.id] is supervisor:  # one still ending has nothing more to say
+            if self._residents[variant.id] is resident:  # one still ending has nothing more to say
                 self._on_status(variant.id, status)
 
-        supervisor = Supervisor(self._plan(model, variant), told)
-        self._supervisors[variant.id] = supervisor
-        return supervisor
+        resident = Resident(
+            self._plan(model, variant, admitted),
+            told,
+            lambda: self.unload(variant.id),
+            facts=self._admission.facts(model, variant),
+            fit=admitted.fit,
+            options=self.options.effective(variant.id),
+            speeds=self._speeds,
+        )
+        self._residents[variant.id] = resident
+        return resident
 
-    def _plan(self, model: ModelEntry, variant: VariantEntry) -> LoadPlan:
+    def _plan(self, model: ModelEntry, variant: VariantEntry, admitted: Admitted) -> LoadPlan:
+        options = self.options.effective(variant.id)
         return LoadPlan(
             variant=variant.id,
             format=variant.format,
             path=variant.path or "",
-            context=min(self._config.integer("models.context"), model.context),
-            slots=self._config.integer("models.slots"),
-            threads=self._config.integer("models.threads"),
-            prompt_lookup=self._config.flag("models.prompt_lookup"),
-            kv_bytes=self._config.integer("models.cache_mb") * 1024 * 1024,
+            context=admitted.fit.context,
+            slots=options.slots or 1,
+            threads=options.threads or 0,
+            prompt_lookup=bool(options.prompt_lookup),
+            kv_bytes=admitted.kv_bytes,
             kind=variant.kind,
             pooling=model.pooling,
         )

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from spark_engine.engine import runner_failures as failures
 from spark_engine.engine.backoff import RestartBudget
 from spark_engine.engine.job import Job
 from spark_engine.engine.runner_process import RunnerProcess
-from spark_engine.errors import SparkError, Unavailable
+from spark_engine.errors import SparkError
 from spark_engine.protocol import PROTOCOL_VERSION
 from spark_engine.protocol.messages import (
     Cancel,
@@ -39,12 +40,24 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = 10.0
 
 
+class Use:
+    """Who is told what a supervisor's runner is used for; does nothing by itself."""
+
+    def changed(self) -> None:
+        """It became busy or idle, or what it is busy with changed."""
+
+    def ended(self, job: Job) -> None:
+        """A job ended that had the runner for itself from start to end."""
+
+
 class Supervisor:
     """One variant's runner. `on_status` is told every status; the runner is started by `load`, ended by
     `unload`.
     """
 
-    def __init__(self, plan: LoadPlan, on_status: Callable[[VariantStatus], None]) -> None:
+    def __init__(
+        self, plan: LoadPlan, on_status: Callable[[VariantStatus], None], use: Use | None = None
+    ) -> None:
         self.plan = plan
         self.status: VariantStatus = Unloaded()
         self.stats: RunnerStats | None = None
@@ -53,7 +66,10 @@ class Supervisor:
         self._budget = RestartBudget()
         self._life: asyncio.Task[None] | None = None
         self._process: RunnerProcess | None = None
+        self._use = use or Use()
         self._jobs: dict[str, Job] = {}
+        self._beside_others: set[str] = set()
+        self._waiting = 0
         self._failed_at = 0.0
 
     @property
@@ -71,19 +87,24 @@ class Supervisor:
         """Whether it has no runner and none on the way."""
         return self._life is None or self._life.done()
 
-    def load(self) -> None:
-        """Start the runner unless one is there or on its way."""
+    @property
+    def busy(self) -> bool:
+        """Whether a request runs, or waits until it can."""
+        return bool(self._jobs) or self._waiting > 0
+
+    def load(self, after: Collection[asyncio.Task[None]] = ()) -> None:
+        """Start the runner unless one is there or on its way; first, wait for the end of `after`, which makes room."""
         if self.idle:
             self._budget.reset()
-            self._set(Loading(0.0, "starting"))
-            self._life = create_task(self._live(), name=f"life of {self.plan.variant}")
+            self._set(Loading(0.0, "making room" if after else "starting"))
+            self._life = create_task(self._live(after), name=f"life of {self.plan.variant}")
 
     async def unload(self) -> None:
         """End the runner; its requests fail with `model_unloaded`."""
         self._set(Unloading())
         await cancel_and_wait(self._life)
         self._life = None
-        self._fail_all(_unloaded(self.plan.variant))
+        self._fail_all(failures.unloaded(self.plan.variant))
         self._set(Unloaded())
 
     def refuse_after_failure(self) -> None:
@@ -91,25 +112,34 @@ class Supervisor:
         request.
         """
         if isinstance(self.status, LoadFailed) and time.monotonic() - self._failed_at < RETRY_AFTER_S:
-            raise _refusal(self.status)
+            raise failures.refusal(self.status)
 
     async def ready(self) -> Ready:
         """Wait until the model answers; Unavailable when it does not come to that."""
-        while is_moving(self.status):
-            await self._changed.wait()
+        self._waiting += 1
+        self._use.changed()
+        try:
+            while is_moving(self.status):
+                await self._changed.wait()
+        finally:
+            self._waiting -= 1
+            self._use.changed()
         match self.status:
             case Ready():
                 return self.status
             case LoadFailed():
-                raise _refusal(self.status)
+                raise failures.refusal(self.status)
             case _:
-                raise _unloaded(self.plan.variant)
+                raise failures.unloaded(self.plan.variant)
 
     def submit(self, job: Job) -> None:
         """Give a request to the runner; Unavailable when it is not ready (any more)."""
         if not isinstance(self.status, Ready) or self._process is None:
-            raise _crashed(self.plan.variant)
+            raise failures.crashed(self.plan.variant)
+        if self._jobs:
+            self._beside_others |= {job.id, *self._jobs}
         self._jobs[job.id] = job
+        self._use.changed()
         job.submitted(self.status.device)
         self._process.send(job.command)
 
@@ -118,14 +148,17 @@ class Supervisor:
         if id in self._jobs and self._process is not None:
             self._process.send(Cancel(id))
 
-    async def _live(self) -> None:
+    async def _live(self, after: Collection[asyncio.Task[None]]) -> None:
         """Runs runners one after the other until one refuses, the budget is spent, or `unload` cancels
         this.
         """
+        if after:
+            await asyncio.wait(after)
+            self._set(Loading(0.0, "starting"))
         while True:
             outcome = await self._run_once()
             self._set(outcome)
-            self._fail_all(_crashed(self.plan.variant))
+            self._fail_all(failures.crashed(self.plan.variant))
             if isinstance(outcome, LoadFailed):
                 return
             await asyncio.sleep(outcome.delay_s)
@@ -152,7 +185,7 @@ class Supervisor:
         log.warning("runner of %s died: %s", self.plan.variant, how)
         delay = self._budget.next_delay(time.monotonic())
         if delay is None:
-            return _crash_loop(self.plan.variant, how, evidence)
+            return failures.crash_loop(self.plan.variant, how, evidence)
         return Restarting(self._budget.attempt, delay, f"The model's process ended ({how}).", evidence)
 
     def _take(self, message: FromRunner, began: float) -> LoadFailed | None:
@@ -169,7 +202,7 @@ class Supervisor:
             case LoadRefused(code, title, text, remedy):
                 return LoadFailed(code, title, text, remedy, self._process.evidence if self._process else "")
             case Hello(protocol):
-                return None if protocol == PROTOCOL_VERSION else _wrong_protocol(protocol)
+                return None if protocol == PROTOCOL_VERSION else failures.wrong_protocol(protocol)
         return None
 
     def _deliver(self, id: str, event: SequenceEvent) -> None:
@@ -177,7 +210,14 @@ class Supervisor:
         if job is not None:
             job.take(event)
             if job.over:
-                del self._jobs[id]
+                self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        del self._jobs[job.id]
+        if job.id not in self._beside_others:
+            self._use.ended(job)
+        self._beside_others.discard(job.id)
+        self._use.changed()
 
     def _as_ready(self, loaded: Loaded, began: float) -> Ready:
         load_ms = (time.perf_counter() - began) * 1000
@@ -190,6 +230,8 @@ class Supervisor:
         for job in self._jobs.values():
             job.fail(error)
         self._jobs.clear()
+        self._beside_others.clear()
+        self._use.changed()
 
     def _set(self, status: VariantStatus) -> None:
         self.status = status
@@ -198,44 +240,3 @@ class Supervisor:
         self._on_status(status)
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-def _refusal(failed: LoadFailed) -> Unavailable:
-    return Unavailable(failed.code, failed.title, failed.message, failed.remedy)
-
-
-def _crashed(variant: str) -> Unavailable:
-    return Unavailable(
-        "runner_crashed",
-        "The model stopped unexpectedly",
-        f"The process that runs {variant} ended in the middle of the work. It is being started again.",
-        "Send the request again.",
-    )
-
-
-def _unloaded(variant: str) -> Unavailable:
-    return Unavailable(
-        "model_unloaded",
-        "The model was unloaded",
-        f"{variant} was unloaded.",
-        "Load it again, or send the request again.",
-    )
-
-
-def _crash_loop(variant: str, reason: str, evidence: str) -> LoadFailed:
-    return LoadFailed(
-        "runner_crash_loop",
-        f"{variant} keeps crashing",
-        f"Its process ended again and again ({reason}), so Spark stopped starting it.",
-        "Load it again, or choose another variant.",
-        evidence,
-    )
-
-
-def _wrong_protocol(protocol: int) -> LoadFailed:
-    return LoadFailed(
-        "runner_version",
-        "The model's process is of another version",
-        f"It speaks protocol {protocol}; this engine speaks {PROTOCOL_VERSION}.",
-        "Restart Spark.",
-    )

@@ -84,7 +84,8 @@ class GenerationRequest(Struct, frozen=True):
     `model` is a model id, a variant id or `auto`; `client` says who asks (shown, never used to authorise).
     `priority`: lower goes first. `deadline_s`: seconds from acceptance after which the answer is of no use any more.
     `echo`: whether the prompt is told before the answer, with its log-probabilities where those are wanted.
-    `grammar`: what the answer has to be; calls of the prompt's tools are possible beside it.
+    `grammar`: what the answer has to be; calls of the prompt's tools are possible beside it. `chosen`: why `model` was
+    taken where the client left that to Spark.
     """
 
     id: str
@@ -98,6 +99,7 @@ class GenerationRequest(Struct, frozen=True):
     echo: bool = False
     grammar: Grammar | None = None
     truncation: TruncationPolicy = "disabled"
+    chosen: str = ""
 
 
 class TokenLogprob(Struct, frozen=True):
@@ -157,12 +159,14 @@ class Truncation(Struct, frozen=True):
 class Started(Struct, frozen=True, tag="started"):
     """The prompt was accepted by the model; from here on everything is an event.
 
-    `truncation`: what was left out of it, where the request allows that.
+    `truncation`: what was left out of it, where the request allows that. `chosen`: why this model was taken (empty: the
+    request named it).
     """
 
     served: Served
     prompt_tokens: int
     truncation: Truncation | None = None
+    chosen: str = ""
 
 
 class Delta(Struct, frozen=True, tag="delta", omit_defaults=True):

@@ -34,11 +34,14 @@ class Inspection(Struct, frozen=True, tag="inspected"):
 
 
 class Rejected(Struct, frozen=True, tag="rejected"):
-    """Files that no model library is given. `reason` is a sentence for people; `file` the one it is about."""
+    """Files that no model library is given. `reason` is a sentence for people; `file` the one it is about. `path` and
+    `format` are those of `Inspection`, as far as they are known."""
 
     code: str
     reason: str
     file: str = ""
+    path: str = ""
+    format: ModelFormat | None = None
 
 
 Verdict = Inspection | Rejected

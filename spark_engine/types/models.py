@@ -91,7 +91,8 @@ class VariantEntry(Struct, frozen=True):
 
 class ModelEntry(Struct, frozen=True):
     """A model with its variants, best first. `sampling` is what its makers advise: it stands where a request
-    says nothing. `pooling`: how its embeddings are made (None: as its files say, else by their mean).
+    says nothing. `pooling`: how its embeddings are made (None: as its files say, else by their mean). `abilities` and
+    `languages` as its card says; `quality`: its published MMLU score in percent (0: unknown).
     """
 
     id: str
@@ -104,6 +105,9 @@ class ModelEntry(Struct, frozen=True):
     variants: tuple[VariantEntry, ...] = ()
     sampling: SamplingOptions = SamplingOptions()
     pooling: Pooling | None = None
+    abilities: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    quality: float = 0.0
 
 
 def is_installed(status: VariantStatus) -> bool:

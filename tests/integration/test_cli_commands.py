@@ -180,7 +180,7 @@ def test_backends(served: Served) -> None:
     root = served.base.root
     assert "ONNX Runtime" in said(spark(root, "backends", "list"))
     ids = [b["id"] for b in as_json(spark(root, "backends", "list", "--json"))]
-    assert ids == ["onnx", "gguf", "torch", "genai"]
+    assert ids == ["onnx", "gguf", "torch", "genai", "convert"]
     assert refused(spark(root, "backends", "install", "nothing", "--json")) == "component_not_found"
     assert refused(spark(root, "backends", "remove", "onnx", "--json")) == "component_needed"
 

@@ -15,8 +15,10 @@ from spark_engine.types.chat import TextPrompt
 from spark_engine.types.generation import Delta, Finished, GenerationRequest, SamplingOptions
 from spark_engine.types.models import LoadFailed, Loading, Ready, Unloaded, Unloading
 from spark_engine.types.requests import is_active
+from spark_engine.types.selection import Needs
 from spark_engine.types.state import EngineState, StateSnapshot, VariantChanged, apply_event, find_variant
 from tests.support.served import ECHO_CARD
+from tests.support.unloadable import write_unloadable
 
 PLAIN, SLOW = "echo:plain", "echo:slow"
 
@@ -146,9 +148,7 @@ async def test_a_request_during_unloading_loads_anew(start: Callable[..., object
 async def test_a_model_that_fails_to_load_is_not_tried_on_every_request(
     start: Callable[..., object], base: BaseDir
 ) -> None:
-    folder = base.models / "broken" / "v"
-    folder.mkdir(parents=True)
-    (folder / "genai_config.json").write_text("{}")
+    write_unloadable(base.models / "broken" / "v")
     engine: Engine = await start()  # type: ignore[misc]
     with pytest.raises(Unavailable) as first:
         await engine.submit(request("r1", model="broken"))
@@ -163,7 +163,8 @@ async def test_a_model_that_fails_to_load_is_not_tried_on_every_request(
 
 async def test_names_that_mean_nothing_are_refused(start: Callable[..., object]) -> None:
     engine: Engine = await start()  # type: ignore[misc]
-    for call in (engine.load, engine.unload, engine.resolve, engine.cancel, engine.install_component):
+    calls = (engine.load, engine.unload, engine.cancel, engine.install_component)
+    for call in (*calls, lambda name: engine.choose(name, Needs())):
         with pytest.raises(NotFound):
             call("unheard-of")
     with pytest.raises(NotFound):

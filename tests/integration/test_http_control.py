@@ -28,8 +28,16 @@ READS = [
     "health",
     "settings",
     "components",
+    "downloads",
 ]
-COMMANDS = ["models/scan", "models/actor/load", "models/actor/unload", "components/gguf/install"]
+COMMANDS = [
+    "models/scan",
+    "models/actor/load",
+    "models/actor/unload",
+    "components/gguf/install",
+    "downloads",
+    "downloads/actor:big/cancel",
+]
 
 
 @pytest.fixture
@@ -83,6 +91,9 @@ async def test_commands_are_accepted_and_reach_the_engine(api: Api, owner: httpx
         "components/gguf/install": "gguf",
         "components/gguf/remove": "gguf",
         "components/gguf/cancel": "gguf",
+        "downloads/actor:big/pause": "actor:big",
+        "downloads/actor:big/resume": "actor:big",
+        "downloads/actor:big/cancel": "actor:big",
     }
     for path, id in expected.items():
         reply = await owner.post(path)
@@ -94,11 +105,38 @@ async def test_commands_are_accepted_and_reach_the_engine(api: Api, owner: httpx
         "install",
         "remove",
         "cancel",
+        "pause",
+        "resume",
+        "cancel download",
     ]
 
 
+async def test_a_download_is_asked_for_by_name(api: Api, owner: httpx.AsyncClient) -> None:
+    assert isinstance(api.engine, ScriptedEngine)
+    for body in ({"model": "actor"}, {"model": "org/actor:big", "load": True}):
+        reply = await owner.post("downloads", json=body)
+        assert (reply.status_code, reply.json()) == (202, {"id": "actor:big"})
+    assert api.engine.commands == [("download", "actor"), ("download and load", "org/actor:big")]
+
+
 @pytest.mark.parametrize(
-    "path", ["models/nobody/load", "requests/nobody/cancel", "components/nothing/install"]
+    ("body", "param"),
+    [
+        ({}, "model"),
+        ({"model": 1}, "model"),
+        ({"model": ""}, "model"),
+        ({"model": "a", "laod": True}, "laod"),
+    ],
+)
+async def test_a_wrong_download_names_its_field(owner: httpx.AsyncClient, body: object, param: str) -> None:
+    reply = await owner.post("downloads", json=body)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == param
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["models/nobody/load", "requests/nobody/cancel", "components/nothing/install", "downloads/x/pause"],
 )
 async def test_commands_about_nothing_are_404(owner: httpx.AsyncClient, path: str) -> None:
     assert (await owner.post(path)).status_code == 404

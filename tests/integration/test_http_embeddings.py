@@ -44,11 +44,11 @@ async def http(api: Api) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def made_for_it(base: BaseDir, api: Api) -> None:
+async def made_for_it(base: BaseDir, api: Api) -> None:
     """A model that embeds and one that scores, beside those that write."""
     write_bert(base.models / "tiny-bert" / "onnx", "onnx")
     write_bert(base.models / "tiny-judge" / "safetensors", "safetensors", "reranker")
-    api.engine.rescan()
+    await api.engine.library.rescan()
 
 
 def refused(reply: httpx.Response, code: str, status: int = 400) -> dict[str, Any]:
@@ -194,7 +194,7 @@ async def test_a_wrong_ranking_is_refused(
 async def test_a_card_says_how_vectors_are_made(api: Api, base: BaseDir, client: openai.AsyncOpenAI) -> None:
     card = ECHO_CARD.replace('id = "echo"', 'id = "lastly"\npooling = "last"')
     (base.root / "model_cards" / "lastly.toml").write_text(card)
-    api.engine.rescan()
+    await api.engine.library.rescan()
     reply = await client.embeddings.create(model="lastly", input="hello")
     assert np.count_nonzero(reply.data[0].embedding) == 1
 

@@ -14,7 +14,9 @@ import pytest
 
 from spark_engine.types.models import LoadFailed, Ready, Unloaded
 from spark_engine.types.requests import is_active
+from spark_engine.types.state import find_variant
 from tests.support.served import Served, children, serve, wait_until
+from tests.support.unloadable import write_unloadable
 
 NANO = "spark-nano:onnx-int4"
 SLOW = "echo:slow"
@@ -143,9 +145,7 @@ def test_a_prompt_longer_than_the_context_is_refused_with_the_exact_counts(serve
 
 
 def test_a_model_that_cannot_load_is_a_503_with_the_reason_and_the_engine_lives(tmp_path: Path) -> None:
-    broken = tmp_path / "models" / "broken" / "v"
-    broken.mkdir(parents=True)
-    (broken / "genai_config.json").write_text("{}")
+    write_unloadable(tmp_path / "models" / "broken" / "v")
     with serve(tmp_path) as served:
         body = {"model": "broken", "messages": [{"role": "user", "content": "hi"}]}
         reply = httpx.post(f"{served.address}/v1/chat/completions", json=body, timeout=60)
@@ -154,6 +154,20 @@ def test_a_model_that_cannot_load_is_a_503_with_the_reason_and_the_engine_lives(
         status = served.status("broken:v")
         assert isinstance(status, LoadFailed)
         assert served.ask("hello", "echo:plain")["choices"][0]["message"]["content"] == "hello"  # type: ignore[index]
+
+
+def test_a_model_whose_files_are_not_in_order_is_never_loaded(tmp_path: Path) -> None:
+    hostile = tmp_path / "models" / "hostile" / "v"
+    hostile.mkdir(parents=True)
+    (hostile / "genai_config.json").write_text("{}")
+    with serve(tmp_path) as served:
+        body = {"model": "hostile", "messages": [{"role": "user", "content": "hi"}]}
+        reply = httpx.post(f"{served.address}/v1/chat/completions", json=body, timeout=60)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (409, "model_rejected")
+        assert served.control("models/hostile:v/load").status_code == 409
+        variant = find_variant(served.state(), "hostile:v")
+        assert variant is not None
+        assert variant.rejected
 
 
 def test_killing_the_engine_leaves_no_process(tmp_path: Path) -> None:

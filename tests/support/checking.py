@@ -22,6 +22,7 @@ class CheckingDecoder:
     vocab_size = SIZE
     max_context = 200
     max_logits = 9
+    rounding = 0.0
     original_context: int | None = None
     device = "test"
     pooling: Pooling | None = None

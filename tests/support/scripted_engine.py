@@ -26,7 +26,9 @@ from spark_engine.engine.stream import LocalStream, Mailbox
 from spark_engine.errors import NotFound
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.components import ComponentEntry, Missing
+from spark_engine.types.duplicates import DuplicateGroup
 from spark_engine.types.embeddings import EmbeddingRequest, Embeddings, Ranking, RerankRequest
+from spark_engine.types.fit import Fit
 from spark_engine.types.generation import (
     Delta,
     Failed,
@@ -39,7 +41,10 @@ from spark_engine.types.generation import (
     Usage,
 )
 from spark_engine.types.health import HealthReport, Problem
+from spark_engine.types.ids import AUTO
 from spark_engine.types.models import ModelEntry, Ready, Unloaded, Unloading, VariantEntry, VariantStatus
+from spark_engine.types.options import LoadOptions, OptionsReport
+from spark_engine.types.selection import Choice, Needs
 from spark_engine.types.state import (
     DefaultModelChanged,
     EngineInfo,
@@ -67,6 +72,66 @@ async def says_hello(request: GenerationRequest) -> AsyncIterator[Delta | Finish
     yield finished()
 
 
+class ScriptedLibrary:
+    """Satisfies `ModelLibrary`: notes what it is told. It knows one download, of `actor:big`."""
+
+    def __init__(self, commands: list[tuple[str, str]]) -> None:
+        self._commands = commands
+        self._options = LoadOptions()
+
+    async def rescan(self) -> None:
+        self._commands.append(("scan", ""))
+
+    async def download(self, model: str, *, load: bool = False) -> str:
+        self._commands.append(("download and load" if load else "download", model))
+        return "actor:big"
+
+    async def remove(self, model: str) -> str:
+        self._commands.append(("remove", model))
+        return model
+
+    async def adopt(self, path: str) -> None:
+        self._commands.append(("adopt", path))
+
+    def options(self, model: str) -> OptionsReport:
+        return OptionsReport(self._options, self._options, LoadOptions())
+
+    def set_options(self, model: str, options: LoadOptions) -> OptionsReport:
+        self._options = options
+        return self.options(model)
+
+    def fit(self, model: str, options: LoadOptions) -> Fit:
+        return Fit("fits", 1, 2, 3, 100, options.context or 4096, 8192)
+
+    def free_memory(self) -> tuple[str, ...]:
+        self._commands.append(("free", ""))
+        return (VARIANT,)
+
+    def convert(self, model: str, format: str, quantization: str) -> str:
+        self._commands.append(("convert", f"{model} {format} {quantization}"))
+        return "actor:made"
+
+    async def cancel_conversion(self, id: str) -> None:
+        self._commands.append(("cancel conversion", id))
+
+    async def duplicates(self) -> list[DuplicateGroup]:
+        return []
+
+    def pause_download(self, id: str) -> None:
+        self._download("pause", id)
+
+    def resume_download(self, id: str) -> None:
+        self._download("resume", id)
+
+    async def cancel_download(self, id: str) -> None:
+        self._download("cancel download", id)
+
+    def _download(self, word: str, id: str) -> None:
+        if id != "actor:big":
+            raise NotFound("download_not_found", "No such download", "There is none of this name.")
+        self._commands.append((word, id))
+
+
 class ScriptedEngine:
     """Satisfies `InferenceEngine`; `script` says what every generation gives, `before` what `submit` waits for."""
 
@@ -83,6 +148,7 @@ class ScriptedEngine:
         self.cancelled: list[str] = []
         self.withdrawn: list[str] = []
         self.commands: list[tuple[str, str]] = []
+        self.library = ScriptedLibrary(self.commands)
         self._script, self._before = script, before
         self._feeders: list[asyncio.Task[None]] = []
 
@@ -93,10 +159,9 @@ class ScriptedEngine:
     def watch(self) -> BusWatcher:
         return self.bus.watch()
 
-    def resolve(self, model: str) -> ModelEntry:
-        return self.state.models[
-            find(self.state.models, model, self.state.default_model).id.partition(":")[0]
-        ]
+    def choose(self, model: str, needs: Needs) -> Choice:
+        why = "the only one" if model == AUTO else ""
+        return Choice(find(self.state.models, model, self.state.default_model).id, why)
 
     async def submit(self, request: GenerationRequest) -> LocalStream:
         self.requests.append(request)
@@ -144,9 +209,6 @@ class ScriptedEngine:
         self.commands.append((word, variant))
         self.bus.publish(VariantChanged(variant, status))
         return variant
-
-    def rescan(self) -> None:
-        self.commands.append(("scan", ""))
 
     def cancel(self, request_id: str) -> None:
         if request_id not in [r.id for r in self.requests]:

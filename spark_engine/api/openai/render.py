@@ -159,7 +159,8 @@ def usage(counts: Usage) -> CompletionUsage:
 
 
 def _details(started: Started) -> SparkDetails:
-    return SparkDetails(started.served.model, started.served.device, started.truncation or UNSET)
+    served = started.served
+    return SparkDetails(served.model, served.device, started.chosen or UNSET, started.truncation or UNSET)
 
 
 def _with_figures(chunk: _T, end: Finished, spark: SparkDetails) -> _T:

@@ -37,10 +37,12 @@ class CompletionUsage(Struct, frozen=True):
 
 
 class SparkDetails(Struct, frozen=True):
-    """What really ran (variant and device), and what was left out of the prompt where `truncation` allows that."""
+    """What really ran (variant and device), what was left out of the prompt where `truncation` allows that, and why
+    this model was `chosen` where the request asked for `auto`."""
 
     model: str
     device: str
+    chosen: str | UnsetType = UNSET
     truncation: Truncation | UnsetType = UNSET
 
 

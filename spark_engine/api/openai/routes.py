@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from spark_engine.api.access import INFERENCE, EngineAccess, client_name
@@ -14,6 +15,7 @@ from spark_engine.api.branches import Branches, branches_of, together
 from spark_engine.api.disconnect import WhileConnected
 from spark_engine.api.errors import error_json
 from spark_engine.api.openai.convert import chat_request, completion_request
+from spark_engine.api.openai.needs import chat_needs, completion_needs
 from spark_engine.api.openai.render import ChatChunks, Chunks, TextChunks, chat_completion, text_completion
 from spark_engine.api.openai.replies import (
     ChatCompletion,
@@ -28,9 +30,10 @@ from spark_engine.api.sse import DONE, EventStream, sse
 from spark_engine.api.strict_json import StrictJsonRoute
 from spark_engine.engine.interface import InferenceEngine
 from spark_engine.errors import NotFound
-from spark_engine.types.generation import Delta, Failed, Finished
-from spark_engine.types.ids import AUTO
+from spark_engine.types.generation import Delta, Failed, Finished, GenerationRequest, SamplingOptions
+from spark_engine.types.ids import AUTO, parse_model_ref
 from spark_engine.types.models import is_installed
+from spark_engine.types.selection import Choice
 
 router = APIRouter(
     prefix="/v1",
@@ -68,7 +71,8 @@ async def show_model(id: str, engine: EngineAccess) -> Response:
 )
 async def chat_completions(body: ChatCompletionRequest, request: Request, engine: EngineAccess) -> Response:
     """Answer a conversation, whole or as server-sent events."""
-    wanted = chat_request(body, engine.resolve(body.model).sampling, client_name(request))
+    choice = engine.choose(body.model, chat_needs(body))
+    wanted = _chosen(chat_request(body, _advised(engine, choice), client_name(request)), choice)
     async with WhileConnected(request.receive):
         branches = await Branches.submit(engine, branches_of(wanted, body.n or 1))
         if not body.stream:
@@ -83,7 +87,8 @@ async def chat_completions(body: ChatCompletionRequest, request: Request, engine
 @router.post("/completions", responses=replies(TextCompletion, "The continuation.", events=TextCompletion))
 async def completions(body: CompletionRequest, request: Request, engine: EngineAccess) -> Response:
     """Continue raw text or tokens, whole or as server-sent events."""
-    wanted = completion_request(body, engine.resolve(body.model).sampling, client_name(request))
+    choice = engine.choose(body.model, completion_needs(body))
+    wanted = _chosen(completion_request(body, _advised(engine, choice), client_name(request)), choice)
     async with WhileConnected(request.receive):
         branches = await Branches.submit(engine, branches_of(wanted, body.n or 1))
         if not body.stream:
@@ -119,6 +124,16 @@ def _end(chunks: Chunks, event: Finished, ends: dict[int, Finished], count: int)
     if len(ends) < count:
         return chunks.finish(event, None)
     return chunks.finish(event, together([ends[number] for number in sorted(ends)])) + DONE
+
+
+def _advised(engine: InferenceEngine, choice: Choice) -> SamplingOptions:
+    """What the makers of the chosen model advise."""
+    return engine.state.models[parse_model_ref(choice.id).model].sampling
+
+
+def _chosen(wanted: GenerationRequest, choice: Choice) -> GenerationRequest:
+    """The request for the chosen model; a model that the client named stays as it was named."""
+    return replace(wanted, model=choice.id, chosen=choice.why) if wanted.model == AUTO else wanted
 
 
 def _wants_usage(body: SamplingBody) -> bool:

@@ -9,8 +9,9 @@ from spark_engine.backends import device_env
 from spark_engine.backends.base import SlotInput
 from spark_engine.bench.contestants.child import Streams, Timelines, serve
 from spark_engine.bench.contestants.order import load_plan
+from spark_engine.errors import InvalidRequest
 from spark_engine.runner.model import Model
-from spark_engine.types.chat import ChatMessage, ChatPrompt
+from spark_engine.types.chat import ChatMessage, ChatPrompt, TextPrompt
 
 SLOT = 0
 
@@ -30,7 +31,7 @@ class Scorer:
         return [self._own(stream) if "text" in stream else self._given(stream) for stream in streams]
 
     def _own(self, stream: dict[str, Any]) -> dict[str, Any]:
-        prompt = self._model.prompts.encode(ChatPrompt((ChatMessage("user", stream["text"]),)))
+        prompt = self._prompt(stream["text"])
         answer, rows = [], [self._forward(0, prompt)]
         while True:
             answer.append(int(rows[-1].argmax()))
@@ -38,6 +39,13 @@ class Scorer:
                 break
             rows.append(self._forward(len(prompt) + len(answer) - 1, answer[-1:]))
         return self._kept(stream["file"], rows, prompt, answer)
+
+    def _prompt(self, text: str) -> list[int]:
+        """The text as a message, or as it stands where the model knows no messages."""
+        try:
+            return self._model.prompts.encode(ChatPrompt((ChatMessage("user", text),)))
+        except InvalidRequest:
+            return self._model.prompts.encode(TextPrompt(text))
 
     def _given(self, stream: dict[str, Any]) -> dict[str, Any]:
         prompt, answer = stream["prompt"], stream["answer"]

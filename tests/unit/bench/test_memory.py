@@ -1,11 +1,11 @@
-"""Memory: the peak of real processes, and a bandwidth that a machine can have."""
+"""Memory: the peak of real processes."""
 
 import subprocess
 import sys
 
 import psutil
 
-from spark_engine.bench.memory import peak_bytes, read_bandwidth
+from spark_engine.bench.memory import peak_bytes
 
 HOLDER = "import sys\nheld = bytearray(120_000_000)\ndel held\nprint(flush=True)\nsys.stdin.read()"
 
@@ -30,7 +30,3 @@ def test_processes_are_summed_and_ended_ones_count_nothing() -> None:
     ended.wait()
     assert peak_bytes([own, own]) == 2 * peak_bytes([own])
     assert peak_bytes([ended.pid]) == 0
-
-
-def test_bandwidth_is_that_of_memory_and_not_of_a_cache() -> None:
-    assert 0.5e9 < read_bandwidth(1) < 300e9

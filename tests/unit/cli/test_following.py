@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from spark_engine.cli.backends import _install
-from spark_engine.cli.following import installed, loaded, removed, unloaded
+from spark_engine.cli.following import fetched, installed, loaded, removed, unloaded
+from spark_engine.cli.progress import download_words
 from spark_engine.cli.shell import Shell
 from spark_engine.client.endpoint import write_endpoint
 from spark_engine.client.http import SparkClient
@@ -25,11 +26,21 @@ from spark_engine.types.components import (
     Removing,
     Verified,
 )
+from spark_engine.types.downloads import (
+    DownloadEntry,
+    DownloadFailed,
+    DownloadStatus,
+    Fetched,
+    Fetching,
+    Paused,
+    Preparing,
+)
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import (
     LoadFailed,
     Loading,
     ModelEntry,
+    NotInstalled,
     Ready,
     Restarting,
     Unloaded,
@@ -39,6 +50,8 @@ from spark_engine.types.models import (
 )
 from spark_engine.types.state import (
     ComponentChanged,
+    DownloadChanged,
+    DownloadDropped,
     EngineEvent,
     EngineInfo,
     EngineState,
@@ -196,3 +209,61 @@ async def test_an_interrupted_installation_is_cancelled(server: ScriptedServer, 
     with pytest.raises(asyncio.CancelledError):
         await work
     assert [a.path.rpartition("/")[2] for a in server.asked if a.method == "POST"] == ["install", "cancel"]
+
+
+def downloads(server: ScriptedServer, *steps: DownloadStatus | None) -> None:
+    """The statuses of a download; None drops it."""
+    server.on("POST /spark/v1/downloads", reply({"id": ID}, 202))
+    told = (
+        DownloadDropped(ID) if s is None else DownloadChanged(DownloadEntry(ID, "org/phi", s)) for s in steps
+    )
+    tell(
+        server,
+        state(NotInstalled(), Missing()),
+        DownloadChanged(DownloadEntry("other:x", "o/x", Paused())),
+        *told,
+    )
+
+
+async def test_a_pull_shows_the_way_and_ends_when_the_model_is_here(
+    server: ScriptedServer, client: SparkClient
+) -> None:
+    seen: list[DownloadStatus] = []
+    steps = (Preparing("asking"), Fetching(1e6, 3.0), Fetched(4.0))
+    downloads(server, *steps)
+    done = await asyncio.wait_for(fetched(client, "phi", True, lambda e: seen.append(e.status)), 5)
+    assert (done.id, done.status) == (ID, steps[-1])
+    assert seen == list(steps)
+    assert next(a for a in server.asked if a.method == "POST").json == {"model": "phi", "load": True}
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        (DownloadFailed("hash_mismatch", "T", "M"), "hash_mismatch"),
+        (Paused(), "download_paused"),
+        (None, "download_cancelled"),
+    ],
+)
+async def test_a_pull_that_does_not_arrive(
+    server: ScriptedServer, client: SparkClient, last: DownloadStatus | None, code: str
+) -> None:
+    downloads(server, Fetching(), last)
+    assert await refused(fetched(client, "phi", False, lambda e: None)) == code
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (Preparing("asking the hub"), "asking the hub"),
+        (Fetching(35e6, 120.0), "1.2 GB of 4.9 GB · 35 MB/s · about 2 min left"),
+        (Fetching(35e6, 120.0, "waiting for the network"), "1.2 GB of 4.9 GB · waiting for the network"),
+        (Fetching(), "1.2 GB of 4.9 GB"),
+        (Paused(), "paused · 1.2 GB of 4.9 GB"),
+        (DownloadFailed("x", "No space left", "M"), "No space left · 1.2 GB of 4.9 GB"),
+        (Fetched(3.0), "4.9 GB"),
+    ],
+)
+def test_where_a_download_stands(status: DownloadStatus, words: str) -> None:
+    entry = DownloadEntry(ID, "org/phi", status, bytes_total=4_900_000_000, bytes_done=1_200_000_000)
+    assert download_words(entry) == words

@@ -1,11 +1,11 @@
-"""Which variant a name means, and what `auto` means."""
+"""Which variant a name means."""
 
 import pytest
+from msgspec.structs import replace
 
-from spark_engine.engine.placement import best_variant, choose_default, find
-from spark_engine.errors import NotFound
+from spark_engine.engine.placement import best_variant, find
+from spark_engine.errors import Conflict, NotFound
 from spark_engine.types.models import (
-    LoadFailed,
     ModelEntry,
     ModelFormat,
     NotInstalled,
@@ -32,31 +32,6 @@ NANO = model("nano", 5, variant("nano:onnx", Unloaded()), variant("nano:gguf", U
 BIG = model("big", 4000, variant("big:onnx", Unloaded(), size=1000))
 ABSENT = model("absent", 9000, variant("absent:onnx", NotInstalled(), size=1))
 MODELS = {m.id: m for m in (NANO, BIG, ABSENT)}
-
-
-def test_auto_means_the_largest_installed_model_that_fits() -> None:
-    assert choose_default(MODELS, "", 10_000) == "big:onnx"
-    assert choose_default(MODELS, "", 1_000) == "nano:onnx"
-    assert choose_default({"absent": ABSENT}, "", 10_000) == ""
-
-
-def test_a_loaded_model_stays_the_default_when_it_has_taken_the_memory() -> None:
-    loaded = model("big", 4000, variant("big:onnx", READY, size=1000))
-    assert choose_default({"big": loaded, "nano": NANO}, "", 100) == "big:onnx"
-
-
-def test_the_wished_model_wins_when_it_is_installed() -> None:
-    assert choose_default(MODELS, "nano", 10_000) == "nano:onnx"
-    assert choose_default(MODELS, "nano:gguf", 10_000) == "nano:gguf"
-    for wish in ("absent", "unheard-of", "Not A Slug"):
-        assert choose_default(MODELS, wish, 10_000) == "big:onnx"
-
-
-def test_a_model_that_cannot_run_is_not_the_default() -> None:
-    failed = model("big", 4000, variant("big:onnx", LoadFailed("c", "t", "m")))
-    assert choose_default({"big": failed, "nano": NANO}, "", 10_000) == "nano:onnx"
-    lacking = model("big", 4000, variant("big:gguf", Unloaded(), "gguf", component="gguf"))
-    assert choose_default({"big": lacking, "nano": NANO}, "", 10_000) == "nano:onnx"
 
 
 def test_a_model_stands_for_its_ready_variant_first() -> None:
@@ -88,3 +63,19 @@ def test_auto_without_any_model_is_refused() -> None:
     with pytest.raises(NotFound) as refused:
         find({}, "auto", "")
     assert refused.value.code == "no_model"
+
+
+def test_files_that_are_not_trusted_are_never_loaded() -> None:
+    bad = replace(variant("m:onnx", Unloaded()), rejected="It is broken.")
+    mixed = {"m": model("m", 1, bad, variant("m:gguf", Unloaded(), "gguf", component="gguf"))}
+    assert find(mixed, "m", "").id == "m:gguf"
+    with pytest.raises(Conflict, match="It is broken") as refused:
+        find(mixed, "m:onnx", "")
+    assert (refused.value.code, refused.value.param) == ("model_rejected", "model")
+    with pytest.raises(Conflict):
+        find({"m": model("m", 1, bad)}, "m", "")
+
+
+def test_a_loaded_model_whose_files_turned_bad_can_still_be_named() -> None:
+    bad = replace(variant("m:onnx", READY), rejected="It is broken.")
+    assert find({"m": model("m", 1, bad)}, "m:onnx", "") is bad

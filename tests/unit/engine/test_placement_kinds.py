@@ -2,7 +2,8 @@
 
 import pytest
 
-from spark_engine.engine.placement import choose_default, find_made_for
+from spark_engine.engine.placement import find_made_for
+from spark_engine.engine.selection import choose
 from spark_engine.errors import InvalidRequest, NotFound
 from spark_engine.types.ids import AUTO
 from spark_engine.types.models import (
@@ -14,6 +15,7 @@ from spark_engine.types.models import (
     VariantEntry,
     VariantStatus,
 )
+from spark_engine.types.selection import Needs
 
 READY = Ready("CPU", 4096, 8, 1, 1.0, 1)
 EMBED: tuple[ModelKind, ...] = ("embedder", "generator")
@@ -68,8 +70,8 @@ def test_a_named_model_of_another_kind_is_refused(kinds: tuple[ModelKind, ...], 
 def test_models_that_only_read_are_never_the_default() -> None:
     large = model("large", "embedder", READY, parameters=10**12)
     models = library(large, JUDGE, WRITER)
-    assert choose_default(models, "", 10**12) == "writer:v"
-    assert choose_default(models, "large", 10**12) == "writer:v"
-    assert choose_default(library(large), "", 10**12) == ""
+    assert choose(models, Needs()).id == "writer:v"
+    assert choose(models, Needs(), wished="large").id == "writer:v"
+    assert choose(library(large), Needs()).id == ""
     with pytest.raises(NotFound):
         find_made_for(("generator",), library(large), AUTO, "")

@@ -1,0 +1,1 @@
+"""What can be converted into what, what that takes, and the words between engine and converting process."""
