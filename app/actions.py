@@ -1,9 +1,11 @@
 """What people can ask for, one function per intent; each owns its busy state, its failure and its done."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from app.engine_process import EngineLink
 from app.notices import Notice, NoticeBoard, Remedy, from_error
@@ -15,10 +17,12 @@ from spark_engine.tasks import create_task
 class Actions(QObject):
     """Commands to the engine and the desktop. What they lead to arrives as events in the store.
 
-    `busy_changed` carries the key of an intent (`load:spark-nano:onnx-int4`) whenever it begins or ends.
+    `busy_changed` carries the key of an intent (`load:spark-nano:onnx-int4`) whenever it begins or ends, `done` that
+    of one that was accepted and what the engine accepted it for.
     """
 
     busy_changed = Signal(str)
+    done = Signal(str, str)
 
     def __init__(self, client: SparkClient, link: EngineLink, board: NoticeBoard) -> None:
         super().__init__(board)
@@ -36,6 +40,43 @@ class Actions(QObject):
     def unload(self, id: str) -> None:
         """Unload a model or variant."""
         self._begin(f"unload:{id}", lambda: self._client.unload(id), lambda: self.unload(id))
+
+    def download(self, model: str) -> None:
+        """Fetch a model of a card or of the hub (`org/name[:variant]`) and load it then; or go on with it."""
+        again = partial(self.download, model)
+        self._begin(f"download:{model}", lambda: self._client.download(model, load=True), again)
+
+    def pause_download(self, id: str) -> None:
+        """Stop a download and keep what was fetched."""
+        self._begin(f"pause_download:{id}", lambda: self._client.pause_download(id))
+
+    def resume_download(self, id: str) -> None:
+        """Go on with a download that was paused or failed."""
+        again = partial(self.resume_download, id)
+        self._begin(f"resume_download:{id}", lambda: self._client.resume_download(id), again)
+
+    def cancel_download(self, id: str) -> None:
+        """Stop a download and delete what was fetched."""
+        self._begin(f"cancel_download:{id}", lambda: self._client.cancel_download(id))
+
+    def remove(self, id: str) -> None:
+        """Delete a variant's files, which are Spark's own."""
+        self._begin(f"remove:{id}", lambda: self._client.remove_model(id), partial(self.remove, id))
+
+    def forget(self, id: str, name: str, path: str) -> None:
+        """No longer list a variant whose files at `path` are another program's, and offer to take that back."""
+
+        async def forgotten() -> None:
+            await self._client.remove_model(id)
+            back = Remedy("List it again", partial(self.adopt, path))
+            told = Notice(f"forgotten:{id}", "ok", f"{name} is no longer listed", action=back, passing=True)
+            self._board.post(told)
+
+        self._begin(f"remove:{id}", forgotten, partial(self.forget, id, name, path))
+
+    def adopt(self, path: str) -> None:
+        """Use the models at an absolute path where they lie, or list again what was forgotten."""
+        self._begin(f"adopt:{path}", lambda: self._client.adopt(path), partial(self.adopt, path))
 
     def rescan(self) -> None:
         """Look again for models on disk."""
@@ -55,6 +96,14 @@ class Actions(QObject):
         """Start the engine after it was stopped or could not be started."""
         self._link.start_again()
 
+    def show_folder(self, path: str) -> None:
+        """Open the folder that `path` is or lies in with the desktop's own program; a notice where that fails."""
+        place = Path(path)
+        folder = place if place.is_dir() else place.parent
+        if not (folder.is_dir() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))):
+            remedy = Remedy("Copy path", lambda: self.copy(path, "The path"))
+            self._board.post(Notice("folder", "warn", "The folder could not be opened", path, action=remedy))
+
     def copy(self, text: str, what: str) -> None:
         """Put `text` on the clipboard and say so; `what` names it, as in `The address`."""
         QGuiApplication.clipboard().setText(text)
@@ -73,8 +122,9 @@ class Actions(QObject):
         self, key: str, call: Callable[[], Awaitable[object]], again: Callable[[], None] | None
     ) -> None:
         try:
-            await call()
+            answer = await call()
             self._board.withdraw(key)
+            self.done.emit(key, answer if isinstance(answer, str) else "")
         except SparkError as error:
             self._board.post(from_error(key, error, Remedy("Try again", again) if again else None))
         finally:

@@ -6,13 +6,14 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from app.words import duration, speed
+from app.words import duration
 from spark_engine.client.http import SparkClient
 from spark_engine.errors import SparkError
 from spark_engine.tasks import create_task
 from spark_engine.types.chat import ChatMessage
 from spark_engine.types.generation import Delta, Failed, Finished
 from spark_engine.types.ids import AUTO
+from spark_engine.types.quantities import speed
 
 Progress = Literal["writing", "done", "stopped", "failed"]
 

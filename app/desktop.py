@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication
 from app.actions import Actions
 from app.conversation import Conversation
 from app.dashboard.window import Window
+from app.download_notices import DownloadNotices
 from app.engine_process import CALLER, EngineLink
 from app.notices import Notice, NoticeBoard
 from app.store import Store
@@ -39,6 +40,7 @@ class Desktop(QObject):
         self.client = SparkClient(base, caller=CALLER)
         self.link = EngineLink(base, self.client, self.store, self.board)
         self.actions = Actions(self.client, self.link, self.board)
+        self.downloads = DownloadNotices(self.store, self.actions, self.board)
         self.conversation = Conversation(self.client, self)
         self.window = Window(base, self.store, self.actions, self.board, self.conversation)
         self.tray = Tray(self.store, self.actions, self)
@@ -50,6 +52,7 @@ class Desktop(QObject):
 
     def _connect(self) -> None:
         self.tray.open_wanted.connect(self.window.bring_up)
+        self.tray.models_wanted.connect(self._open_models)
         self.tray.quit_wanted.connect(self.quit)
         self.window.closed.connect(self._window_closed)
         self.board.announced.connect(self._announce)
@@ -79,6 +82,10 @@ class Desktop(QObject):
         """End the app; the window goes at once, the engine is given its time."""
         self.window.hide()
         self._quit.set()
+
+    def _open_models(self) -> None:
+        self.window.go("models")
+        self.window.bring_up()
 
     def _window_closed(self) -> None:
         """Closing the window hides it; without a tray there would be no way back, so it quits."""

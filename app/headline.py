@@ -112,7 +112,7 @@ def loadable(state: EngineState) -> VariantEntry | None:
     if model is None:
         return None
     return find_variant(state, wanted) or next(
-        (v for v in model.variants if v.path and not v.component), None
+        (v for v in model.variants if v.path and not v.component and not v.rejected), None
     )
 
 

@@ -47,10 +47,12 @@ class Store(QObject):
     """The one copy of the state on the UI thread.
 
     `state` is None until the first snapshot and stays as it was last known while the engine is away. The signals
-    follow at most about twenty times a second; `link_changed` comes at once.
+    follow at most about twenty times a second; `link_changed` comes at once, and so does `happened` with every event,
+    for whoever must not miss a state between two drawings.
     """
 
     link_changed = Signal()
+    happened = Signal(object)
     engine_changed = Signal()
     models_changed = Signal()
     requests_changed = Signal()
@@ -80,6 +82,7 @@ class Store(QObject):
             self.state = apply_event(self.state, event)
         self._changed.update(_PART_OF[type(event)])
         self._repaint.request()
+        self.happened.emit(event)
 
     def set_link(self, link: LinkStatus) -> None:
         """The engine came, went or could not be started."""

@@ -63,6 +63,9 @@ def _buttons(t: Theme) -> str:
     QPushButton[look="plain"] {{ background: transparent; color: {t.text[1]}; padding: 5px 8px; }}
     QPushButton[look="plain"]:hover {{ background: {t.surface[2]}; color: {t.text[0]}; }}
     QPushButton[look="plain"]:focus {{ {focus} }}
+    QPushButton[look="inset"] {{ background: {t.surface[1]}; }}
+    QPushButton[look="inset"]:hover {{ background: {t.surface[3]}; }}
+    QPushButton[look="inset"]:focus {{ {focus} }}
     QPushButton[look="entry"] {{
         background: transparent; color: {t.text[1]}; text-align: left; padding: 7px 10px;
         border-radius: {RADIUS_CONTROL}px;
@@ -83,6 +86,11 @@ def _fields(t: Theme) -> str:
     QPlainTextEdit {{ background: transparent; border: 0; color: {t.text[0]}; selection-background-color: {t.info}; }}
     QTextBrowser {{ background: transparent; border: 1px solid transparent; border-radius: 4px; color: {t.text[0]}; }}
     QTextBrowser:focus {{ border: 1px solid {t.surface[3]}; }}
+    QLineEdit {{
+        background: {t.surface[2]}; color: {t.text[0]}; border: 2px solid transparent;
+        border-radius: {RADIUS_CONTROL}px; padding: 4px 8px; min-height: 20px; selection-background-color: {t.info};
+    }}
+    QLineEdit:focus {{ border: 2px solid {t.info}; }}
     QComboBox {{
         background: {t.surface[2]}; color: {t.text[0]}; border: 2px solid transparent;
         border-radius: {RADIUS_CONTROL}px; padding: 4px 8px; min-height: 20px;

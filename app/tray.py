@@ -7,16 +7,20 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from app.actions import Actions
+from app.download_words import transfer
 from app.headline import Headline, display_name, headline, variant_words
 from app.link import Connected, Refused, Stopped
 from app.notices import Notice
 from app.repaint import Repaint
 from app.store import Store
 from app.tray_icon import tray_icon
+from spark_engine.types.downloads import DownloadEntry, is_running
 from spark_engine.types.models import Ready, Unloaded, VariantEntry, is_moving, status_word
-from spark_engine.types.state import EngineState
+from spark_engine.types.state import EngineState, find_variant
 
 Act = Callable[[], None]
+MOST = 8
+"""Lines about models; a menu of hundreds helps nobody."""
 
 
 class Entry(Struct, frozen=True):
@@ -27,9 +31,10 @@ class Entry(Struct, frozen=True):
 
 
 class Tray(QObject):
-    """`open_wanted` and `quit_wanted` come from icon and menu."""
+    """`open_wanted`, `models_wanted` and `quit_wanted` come from icon and menu."""
 
     open_wanted = Signal()
+    models_wanted = Signal()
     quit_wanted = Signal()
 
     def __init__(self, store: Store, actions: Actions, parent: QObject | None = None) -> None:
@@ -46,6 +51,7 @@ class Tray(QObject):
             store.engine_changed,
             store.models_changed,
             store.requests_changed,
+            store.downloads_changed,
         ):
             signal.connect(self._repaint.request)
         self._draw()
@@ -100,6 +106,7 @@ class Tray(QObject):
         verb, _, argument = key.partition(" ")
         acts: dict[str, Act] = {
             "open": self.open_wanted.emit,
+            "models": self.models_wanted.emit,
             "quit": self.quit_wanted.emit,
             "start": self._actions.start_engine,
             "copy": lambda: self._actions.copy(argument, "The API address"),
@@ -128,7 +135,21 @@ def menu_entries(
 
 
 def _model_entries(state: EngineState) -> list[Entry]:
-    return [entry for m in state.models.values() for v in m.variants if (entry := _model_entry(state, v))]
+    """What is loaded or moves, then what can be loaded, then downloads; the window has the rest."""
+    made = [
+        (v, entry) for m in state.models.values() for v in m.variants if (entry := _model_entry(state, v))
+    ]
+    if len(made) > MOST:
+        made.sort(key=lambda pair: isinstance(pair[0].status, Unloaded))
+    more = [Entry("More models…", "models")] if len(made) > MOST else []
+    coming = [_download_entry(state, d) for d in state.downloads.values() if is_running(d)]
+    return [*(entry for _, entry in made[:MOST]), *more, *coming[:MOST]]
+
+
+def _download_entry(state: EngineState, download: DownloadEntry) -> Entry:
+    variant = find_variant(state, download.id)
+    words = f", {variant_words(variant)}" if variant else ""
+    return Entry(f"{display_name(state, download.id)}{words}: {transfer(download).word}")
 
 
 def _model_entry(state: EngineState, variant: VariantEntry) -> Entry | None:
@@ -136,7 +157,7 @@ def _model_entry(state: EngineState, variant: VariantEntry) -> Entry | None:
     match variant.status:
         case Ready():
             return Entry(f"Unload {name}", f"unload {variant.id}")
-        case Unloaded() if variant.component is None:
+        case Unloaded() if variant.component is None and not variant.rejected:
             return Entry(f"Load {name}", f"load {variant.id}")
         case status if is_moving(status):
             return Entry(f"{name}: {status_word(status)}")

@@ -2,17 +2,11 @@
 
 import re
 
+from spark_engine.types.quantities import size
+
 _TICKS = re.compile(r"`([^`]+)`")
-_UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
-
-
-def size(count: float) -> str:
-    """Bytes: `4.9 GB`, `52 MB`, `0 bytes`."""
-    for unit, name in _UNITS:
-        if count >= unit:
-            value = count / unit
-            return f"{value:.1f} {name}" if value < 9.95 else f"{value:.0f} {name}"
-    return f"{count:.0f} bytes"
+_JOINTS = re.compile(r"([/\\_.:-]|\w{24})(?=\w)")
+_LONG = 24
 
 
 def parameters(count: int) -> str:
@@ -37,11 +31,6 @@ def duration(milliseconds: float) -> str:
     return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
-def speed(tokens_per_second: float) -> str:
-    """Generation speed: `8.4 tok/s`, `120 tok/s`."""
-    return f"{tokens_per_second:.1f} tok/s" if tokens_per_second < 99.95 else f"{tokens_per_second:.0f} tok/s"
-
-
 def plain(text: str) -> str:
     """Text without Markdown's backticks: what stood between them stands between quotation marks."""
     return _TICKS.sub(r"“\1”", text)
@@ -50,3 +39,16 @@ def plain(text: str) -> str:
 def counted(count: int, one: str, many: str) -> str:
     """`1 request`, `3 requests`."""
     return f"{count} {one if count == 1 else many}"
+
+
+def amount(done: float, total: float) -> str:
+    """How much of something is there: `1.2 of 4.9 GB`, `310 MB of 4.9 GB`."""
+    so_far, whole = size(done), size(total)
+    number, _, unit = so_far.partition(" ")
+    return f"{number if unit == whole.partition(' ')[2] else so_far} of {whole}"
+
+
+def breakable(text: str) -> str:
+    """Text whose long words (paths, names of files) may be broken where their parts meet."""
+    words = text.split(" ")
+    return " ".join(_JOINTS.sub("\\1\u200b", word) if len(word) > _LONG else word for word in words)

@@ -193,4 +193,4 @@ def _choices(state: EngineState) -> list[tuple[str, str]]:
 
 
 def _usable(model: ModelEntry) -> list[VariantEntry]:
-    return [v for v in model.variants if is_installed(v.status) and v.component is None]
+    return [v for v in model.variants if is_installed(v.status) and v.component is None and not v.rejected]

@@ -3,6 +3,7 @@
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.dashboard.context import Context
+from app.dashboard.model_step import ModelStep
 from app.dashboard.page import CardPage
 from app.headline import Headline, display_name, headline, served_now
 from app.link import Refused, Stopped
@@ -12,7 +13,8 @@ from app.widgets.button import Button
 from app.widgets.card import Card, row
 from app.widgets.step import StepRow
 from app.widgets.text import label, show_text
-from app.words import counted, size, speed
+from app.words import counted
+from spark_engine.types.quantities import size, speed
 from spark_engine.types.requests import is_active
 from spark_engine.types.state import EngineState
 
@@ -74,15 +76,15 @@ class HomePage(CardPage):
             "chat-circle-text", "Ask something", "Spark answers on this machine; nothing leaves it."
         )
         self.open_chat = self.chat_step.add(Button("Open chat", look="primary"))
-        models = StepRow("cube", "Choose a model", "See what is on this machine, load it or free its memory.")
-        self.open_models = models.add(Button("Open models"))
+        self.model_step = ModelStep(self._context)
+        self.open_models = self.model_step.open_models
         connect = StepRow(
             "link-simple", "Connect an app", "Any app that speaks OpenAI's API can use this address:"
         )
         connect.add_line(row(self.address, self.copy_address, None, spacing=4))
         self.copy_curl = connect.add(Button("Copy curl", name="Copy an example for curl"))
         self.copy_python = connect.add(Button("Copy Python", name="Copy an example for Python"))
-        for step in (self.chat_step, models, connect):
+        for step in (self.chat_step, self.model_step, connect):
             card.column.addWidget(step)
         return card
 
@@ -90,7 +92,8 @@ class HomePage(CardPage):
         store, actions = self._store, self._context.actions
         for signal in (
             store.link_changed, store.engine_changed, store.models_changed,
-            store.requests_changed, store.problems_changed, store.metrics_changed,
+            store.requests_changed, store.problems_changed, store.metrics_changed, store.downloads_changed,
+            actions.busy_changed,
         ):  # fmt: skip
             signal.connect(self._draw)
         self.open_chat.clicked.connect(lambda: self._context.go("chat"))
@@ -115,6 +118,7 @@ class HomePage(CardPage):
         self._emphasise_chat(now.mood in ("ready", "busy"))
         self.start.setVisible(isinstance(self._store.link, (Stopped, Refused)))
         self.start.say("Try again" if isinstance(self._store.link, Refused) else "Start engine")
+        self.model_step.show_state(self._store.live)
         self._draw_facts(self._store.live)
         self._draw_address(self._store.state)
 

@@ -37,7 +37,8 @@ class CardPage(Page):
         self.column.setSpacing(2 * GRID)
         self.empty, self._is_primary = EmptyState(), True
         self._stack = QStackedLayout(self)
-        self._stack.addWidget(_scrolling(self.column))
+        self.area = _scrolling(self.column)
+        self._stack.addWidget(self.area)
         self._stack.addWidget(self.empty)
 
     def show_cards(self) -> None:

@@ -11,8 +11,8 @@ from app.widgets.button import Button
 from app.widgets.chip import Chip, Shape
 from app.widgets.meter import Meter
 from app.widgets.text import ElidedLabel, label
-from app.words import size, speed
 from spark_engine.types.models import is_moving
+from spark_engine.types.quantities import size, speed
 from spark_engine.types.state import EngineState, find_variant
 
 HEIGHT = 56

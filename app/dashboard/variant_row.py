@@ -1,207 +1,202 @@
-"""The row of one variant: format, size, state and the one action that fits the state."""
+"""The row of one variant: format, size, state, whether it fits, and the one action that fits the state."""
 
-from msgspec import Struct
+from functools import cached_property
+from itertools import pairwise
+from typing import TypeVar
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.dashboard.context import Context
-from app.headline import FORMATS, variant_words
+from app.dashboard.download_row import DownloadRow
+from app.dashboard.removal import removal
+from app.dashboard.row_action import RowAction, row_action
+from app.dashboard.row_facts import RowFacts
+from app.dashboard.row_menu import row_acts, row_menu
+from app.dashboard.row_words import row_text, state_mark
+from app.download_words import transfer, unfinished
+from app.headline import variant_words
 from app.tokens import GRID
 from app.widgets.button import Button
 from app.widgets.card import row
-from app.widgets.chip import Chip, Shape
+from app.widgets.chip import Chip
+from app.widgets.confirmation import Confirmation
+from app.widgets.menu_button import MenuButton, MenuEntry
 from app.widgets.progress_row import ProgressRow
-from app.widgets.text import label, show_text
-from app.words import duration, plain, size, tokens
-from spark_engine.types.components import Broken, ComponentEntry, Installing, Removing
-from spark_engine.types.models import (
-    LoadFailed,
-    Loading,
-    NotInstalled,
-    Ready,
-    Restarting,
-    Unloaded,
-    Unloading,
-    VariantEntry,
-    VariantStatus,
-    status_word,
-)
+from app.widgets.text import ElidedLabel, label, show_text
+from spark_engine.types.components import ComponentEntry, Installing
+from spark_engine.types.downloads import DownloadEntry
+from spark_engine.types.models import Loading, Unloaded, VariantEntry
+from spark_engine.types.quantities import size
+from spark_engine.types.state import EngineState
 
-_MARKS: dict[type, tuple[str, Shape]] = {
-    NotInstalled: ("quiet", "dash"),
-    Unloaded: ("quiet", "ring"),
-    Loading: ("info", "half"),
-    Ready: ("ok", "disc"),
-    Unloading: ("info", "half"),
-    Restarting: ("warn", "triangle"),
-    LoadFailed: ("bad", "cross"),
-}
-
-
-class RowAction(Struct, frozen=True):
-    """What the row's button does: an intent of `Actions` by name with its argument, and the button's word."""
-
-    intent: str
-    word: str
-    argument: str
+_W = TypeVar("_W", bound=QWidget)
+COLUMNS = ((0, 200), (1, 64), (2, 144), (3, 196))
 
 
 class VariantRow(QWidget):
-    """Shows a variant and, where it matters, its backend component."""
+    """Shows a variant, its download, and where it matters its backend component. What is rarely needed (progress,
+    a question) is made when it is first shown: a library may have hundreds of rows.
+    """
 
     def __init__(self, variant: VariantEntry, model_name: str, context: Context) -> None:
         super().__init__()
-        self._context, self._model_name = context, model_name
-        self._name, self._size = label(variant_words(variant)), label(look="small")
-        self.chip, self.button, self.copy_details = (
-            Chip(bare=True),
-            Button(),
-            Button("Copy details", "copy", "plain"),
-        )
-        self.copy_path = Button("Copy path", "copy", "plain")
-        self.progress = ProgressRow(f"Cancel installing for {model_name}")
-        self.loading = ProgressRow()
-        self._detail, self._remedy = (
-            label(look="small", wrap=True),
-            label(look="small", wrap=True, selectable=True),
-        )
+        self._context, self._variant, self._model_name = context, variant, model_name
+        self._models = context.base.models
+        self._full_name = f"{model_name}, {variant_words(variant)}"
+        self._name, self._size = ElidedLabel(variant_words(variant)), label(look="small")
+        self.chip, self.button = Chip(bare=True), Button()
+        self.more = MenuButton(f"More for {self._full_name}", self._menu)
+        self.facts = RowFacts()
+        self._detail = label(look="small", wrap=True)
+        self._remedy = label(look="small", wrap=True, selectable=True)
         self._action: RowAction | None = None
         self._evidence = ""
         self._arrange()
-        self._connect(variant)
-        self.show_variant(variant, {})
+        self.button.clicked.connect(self._act)
+        self.more.chosen.connect(self._choose)
 
     def _arrange(self) -> None:
         line = QGridLayout()
         line.setContentsMargins(0, 0, 0, 0)
         line.setHorizontalSpacing(2 * GRID)
         middle = Qt.AlignmentFlag.AlignVCenter
-        line.addWidget(self._name, 0, 0, middle)
-        line.addWidget(self._size, 0, 1, middle)
-        line.addWidget(self.chip, 0, 2, middle)
-        line.addLayout(row(None, self.copy_details, self.copy_path, self.button), 0, 3)
-        for column, width in ((0, 168), (1, 72), (2, 136)):
+        for column, widget in enumerate((self._name, self._size, self.chip)):
+            line.addWidget(widget, 0, column, middle if column else Qt.AlignmentFlag(0))
+        line.addLayout(row(None, self.button, self.more, spacing=4), 0, 3)
+        for column, width in COLUMNS:
             line.setColumnMinimumWidth(column, width)
         line.setColumnStretch(3, 1)
-        column_ = QVBoxLayout(self)
-        column_.setContentsMargins(0, 0, 0, 0)
-        column_.setSpacing(GRID // 2)
-        column_.addLayout(line)
-        for part in (self._detail, self._remedy, self.loading, self.progress):
-            column_.addWidget(part)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        for part in (self.facts, self._detail, self._remedy):
+            words.addWidget(part)
+        self._below = row(spacing=GRID)
+        self._below.addLayout(words, 1)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(GRID // 2)
+        self._column.addLayout(line)
+        self._column.addLayout(self._below)
 
-    def _connect(self, variant: VariantEntry) -> None:
-        actions, folder = self._context.actions, self._context.base.models
-        place = str(folder.joinpath(*variant.id.split(":")))
-        self.copy_path.setAccessibleName(f"Copy the path where {variant.id} belongs")
-        self.copy_path.setToolTip(place)
-        self.copy_path.clicked.connect(lambda: actions.copy(place, "The path"))
-        self.copy_details.clicked.connect(lambda: actions.copy(self._evidence, "The details"))
-        self.button.clicked.connect(self._act)
-        self.progress.cancelled.connect(lambda: actions.cancel_install(variant.component or variant.format))
+    @cached_property
+    def loading(self) -> ProgressRow:
+        """How far loading is."""
+        return self._added(ProgressRow())
+
+    @cached_property
+    def progress(self) -> ProgressRow:
+        """How far the installation of its component is."""
+        made = self._added(ProgressRow(f"Cancel installing for {self._model_name}"))
+        made.cancelled.connect(self._cancel_install)
+        return made
+
+    @cached_property
+    def download(self) -> DownloadRow:
+        """How far its download is."""
+        made = self._added(DownloadRow(self._full_name, self._context))
+        _chain(self.more, *made.bar.buttons, made.question.keep, made.question.go_on)
+        return made
+
+    @cached_property
+    def copy_details(self) -> Button:
+        """Copies what is behind a failure."""
+        made = Button("Copy details", "copy", "plain", name=f"Copy details: {self._full_name}")
+        self._below.addWidget(made, 0, Qt.AlignmentFlag.AlignBottom)
+        made.clicked.connect(lambda: self._context.actions.copy(self._evidence, "The details"))
+        _chain(self.more, made)
+        return made
+
+    @cached_property
+    def question(self) -> Confirmation:
+        """Asks before anything is removed."""
+        made = self._added(Confirmation())
+        made.confirmed.connect(self._remove)
+        made.declined.connect(self.more.setFocus)
+        _chain(self.more, made.keep, made.go_on)
+        return made
+
+    def show_variant(self, variant: VariantEntry, state: EngineState, *, best: bool = False) -> None:
+        """Show the present state. `best`: this is the one of its model to fetch."""
+        self._variant = variant
+        component = state.components.get(variant.component) if variant.component else None
+        lacking = component if isinstance(variant.status, Unloaded) else None
+        coming = unfinished(variant, state.downloads)
+        self._size.setText(size(variant.size_bytes) if variant.size_bytes else "")
+        self.chip.show_state(*state_mark(variant, lacking, transfer(coming) if coming else None))
+        self.facts.show_facts(variant, state.downloads.get(variant.id), self._models)
+        self._show_words(variant, lacking)
+        self._show_progress(variant, component)
+        self._show_download(coming)
+        self._show_action(None if coming else row_action(variant, component), best=best)
+
+    def _show_words(self, variant: VariantEntry, lacking: ComponentEntry | None) -> None:
+        text = row_text(variant, lacking)
+        self._evidence = text.evidence
+        show_text(self._detail, text.detail)
+        show_text(self._remedy, text.remedy)
+        self._show_rare("copy_details", bool(text.evidence))
+
+    def _show_progress(self, variant: VariantEntry, component: ComponentEntry | None) -> None:
+        installing = component.status if component and isinstance(component.status, Installing) else None
+        self._show_rare("loading", isinstance(variant.status, Loading))
+        self._show_rare("progress", installing is not None)
+        if isinstance(variant.status, Loading):
+            self.loading.show_progress(variant.status.fraction, variant.status.step)
+        if installing is not None:
+            self.progress.show_progress(installing.fraction, installing.step)
+
+    def _show_download(self, coming: DownloadEntry | None) -> None:
+        self._show_rare("download", coming is not None)
+        if coming is not None:
+            self.download.show_download(coming)
+            if self.button.hasFocus():
+                self.download.bar.step.setFocus()
+
+    def _show_action(self, action: RowAction | None, *, best: bool) -> None:
+        self._action = action
+        self.button.setVisible(action is not None)
+        if action is not None:
+            busy = self._context.actions.is_busy(f"{action.intent}:{action.argument}")
+            self.button.wear("primary" if best and action.intent == "download" else "")
+            self.button.setEnabled(not busy)
+            self.button.say(action.word, f"{action.word}: {self._full_name}")
+
+    def _show_rare(self, name: str, wanted: bool) -> None:
+        if wanted or name in self.__dict__:
+            getattr(self, name).setVisible(wanted)
+
+    def _added(self, part: _W) -> _W:
+        self._column.addWidget(part)
+        return part
 
     def _act(self) -> None:
         if self._action is not None:
             getattr(self._context.actions, self._action.intent)(self._action.argument)
 
-    def show_variant(self, variant: VariantEntry, components: dict[str, ComponentEntry]) -> None:
-        """Show the present state."""
-        component = components.get(variant.component) if variant.component else None
-        self._size.setText(size(variant.size_bytes) if variant.size_bytes else "")
-        tone, shape = _MARKS[type(variant.status)]
-        needs = component is not None and isinstance(variant.status, Unloaded)
-        word = "component missing" if needs else status_word(variant.status)
-        self.chip.show_state(word, "warn" if needs else tone, "triangle" if needs else shape)
-        self.copy_path.setVisible(isinstance(variant.status, NotInstalled))
-        self._show_words(variant.status, component if needs else None)
-        self._show_progress(variant.status, component)
-        self._show_action(row_action(variant, component))
+    def _cancel_install(self) -> None:
+        self._context.actions.cancel_install(self._variant.component or self._variant.format)
 
-    def _show_words(self, status: VariantStatus, component: ComponentEntry | None) -> None:
-        broken = component.status if component and isinstance(component.status, Broken) else None
-        failed = status if isinstance(status, LoadFailed) else broken
-        self._evidence = _evidence(failed or status)
-        self.copy_details.setVisible(bool(self._evidence))
-        show_text(
-            self._detail, plain(f"{failed.title}. {failed.message}") if failed else _detail(status, component)
-        )
-        show_text(self._remedy, plain(failed.remedy) if failed else "")
+    def _menu(self) -> list[MenuEntry]:
+        return row_menu(self._variant, self._model_name, self._models)
 
-    def _show_progress(self, status: VariantStatus, component: ComponentEntry | None) -> None:
-        installing = component.status if component and isinstance(component.status, Installing) else None
-        self.loading.setVisible(isinstance(status, Loading))
-        self.progress.setVisible(installing is not None)
-        if isinstance(status, Loading):
-            self.loading.show_progress(status.fraction, status.step)
-        if installing is not None:
-            self.progress.show_progress(installing.fraction, installing.step)
+    def _choose(self, key: str) -> None:
+        row_acts(self._variant, self._context.actions, self._models, self._ask_to_remove)[key]()
 
-    def _show_action(self, action: RowAction | None) -> None:
-        self._action = action
-        self.button.setVisible(action is not None)
-        if action is not None:
-            busy = self._context.actions.is_busy(f"{action.intent}:{action.argument}")
-            self.button.setEnabled(not busy)
-            self.button.say(action.word, f"{action.word}: {self._model_name}, {self._name.text()}")
+    def _remove(self) -> None:
+        taken_away = removal(self._variant, self._model_name, self._models)
+        if taken_away is not None and taken_away.forgets:
+            self._context.actions.forget(self._variant.id, self._full_name, self._variant.path or "")
+        elif taken_away is not None:
+            self._context.actions.remove(self._variant.id)
+
+    def _ask_to_remove(self) -> None:
+        taken_away = removal(self._variant, self._model_name, self._models)
+        if taken_away is not None:
+            self.question.ask(taken_away.question, taken_away.button, "Keep")
 
 
-def row_action(variant: VariantEntry, component: ComponentEntry | None) -> RowAction | None:
-    """The one thing to do with a variant now; None while it moves or cannot be used."""
-    if component is not None and isinstance(component.status, (Installing, Removing)):
-        return None
-    match variant.status:
-        case Ready() | Loading() | Restarting():
-            return RowAction(
-                "unload", "Unload" if isinstance(variant.status, Ready) else "Cancel", variant.id
-            )
-        case LoadFailed():
-            return RowAction("load", "Retry", variant.id)
-        case Unloaded():
-            return _first_step(variant, component)
-        case _:
-            return None
-
-
-def _first_step(variant: VariantEntry, component: ComponentEntry | None) -> RowAction:
-    """Load, or first install what is missing for that."""
-    if component is None:
-        return RowAction("load", "Load", variant.id)
-    if isinstance(component.status, Broken):
-        return RowAction("install", "Try again", component.id)
-    return RowAction("install", f"Install {_support(variant, component)} support", component.id)
-
-
-def _support(variant: VariantEntry, component: ComponentEntry) -> str:
-    """What a component adds: its one format (GGUF), else its own name (PyTorch)."""
-    return FORMATS[variant.format] if len(component.formats) == 1 else component.name
-
-
-def _detail(status: VariantStatus, component: ComponentEntry | None) -> str:
-    match status:
-        case Ready():
-            parts = (
-                f"on {status.device}",
-                f"{size(status.memory_bytes)} of memory" if status.memory_bytes else "",
-                f"context {tokens(status.context)}" if status.context else "",
-                f"loaded in {duration(status.load_ms)}" if status.load_ms else "",
-            )
-            return "  ·  ".join(part for part in parts if part)
-        case Restarting():
-            return f"{status.reason} Starting again in {status.delay_s:.0f} s (attempt {status.attempt})."
-        case Unloaded() if component is not None:
-            return _what_is_missing(component)
-        case _:
-            return ""
-
-
-def _what_is_missing(component: ComponentEntry) -> str:
-    fetched = f" ({size(component.download_bytes)} to download)" if component.download_bytes else ""
-    return f"Needs the component “{component.name}”, which is not installed{fetched}."
-
-
-def _evidence(status: object) -> str:
-    """What [Copy details] copies."""
-    if isinstance(status, (LoadFailed, Broken)):
-        parts = (status.title, status.message, status.remedy, f"code: {status.code}", status.evidence)
-        return "\n".join(part for part in parts if part)
-    return f"{status.reason}\n{status.evidence}".strip() if isinstance(status, Restarting) else ""
+def _chain(*widgets: QWidget) -> None:
+    """Tab goes through them one after the other."""
+    for before, after in pairwise(widgets):
+        QWidget.setTabOrder(before, after)

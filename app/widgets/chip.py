@@ -6,21 +6,29 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.theme import theme
-from app.tokens import GRID, mixed
+from app.theme import body_font, theme
+from app.tokens import GRID, SIZE_SMALL, mixed
 
 Shape = Literal["disc", "ring", "half", "target", "triangle", "cross", "dash", "check"]
 MARK = 10.0
 
 
 class Chip(QWidget):
-    """A small pill: a shape and a word in one tone (`ok`, `warn`, `bad`, `info`, `quiet`)."""
+    """A pill: a shape and a word in one tone (`ok`, `warn`, `bad`, `info`, `quiet`). A `bare` one has no ground."""
 
     def __init__(
-        self, word: str = "", tone: str = "quiet", shape: Shape = "ring", *, bare: bool = False
+        self,
+        word: str = "",
+        tone: str = "quiet",
+        shape: Shape = "ring",
+        *,
+        bare: bool = False,
+        small: bool = False,
     ) -> None:
         super().__init__()
-        self._word, self._tone, self._shape, self._bare = word, tone, shape, bare
+        if small:
+            self.setFont(body_font(self.font(), SIZE_SMALL))
+        self._word, self._tone, self._shape, self._bare, self._small = word, tone, shape, bare, small
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(word)
 
@@ -37,10 +45,15 @@ class Chip(QWidget):
             self.updateGeometry()
             self.update()
 
+    def tell(self, detail: str) -> None:
+        """What stands behind it, for whoever looks closer."""
+        self.setToolTip(detail)
+        self.setAccessibleDescription(detail)
+
     def sizeHint(self) -> QSize:
         """Qt: the size it wants."""
         width = self.fontMetrics().horizontalAdvance(self._word) + MARK + 8
-        return QSize(round(width + (0 if self._bare else 2.5 * GRID)), 26)
+        return QSize(round(width + (0 if self._bare else 2.5 * GRID)), 20 if self._small else 26)
 
     def minimumSizeHint(self) -> QSize:
         """Qt: the size it must have."""

@@ -16,11 +16,12 @@ class ProgressBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._fraction = 0.0
+        self._fraction, self._moving = 0.0, True
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_fraction(self, fraction: float) -> None:
-        """Fill it so far."""
+    def show_fraction(self, fraction: float, *, moving: bool = True) -> None:
+        """Fill it so far; in a quiet colour while nothing is `moving`."""
+        self._moving = moving
         self._fraction = min(max(fraction, 0.0), 1.0)
         self.setAccessibleDescription(f"{self._fraction:.0%}")
         self.update()
@@ -38,7 +39,10 @@ class ProgressBar(QWidget):
         pill.addRoundedRect(box, 3, 3)
         painter.setClipPath(pill)
         painter.fillRect(box, QColor(colours.surface[3]))
-        painter.fillRect(QRectF(0, 0, box.width() * self._fraction, box.height()), QColor(colours.info))
+        painter.fillRect(
+            QRectF(0, 0, box.width() * self._fraction, box.height()),
+            QColor(colours.info if self._moving else colours.text[2]),
+        )
 
 
 class ProgressRow(QWidget):

@@ -18,11 +18,12 @@ class StepRow(QWidget):
 
     def __init__(self, glyph: str, title: str, text: str) -> None:
         super().__init__()
-        self._glyph, self._sign = glyph, QLabel()
+        self._glyph, self._tone, self._sign = glyph, "", QLabel()
+        self.title, self.text = label(title, "lead"), label(text, "quiet", wrap=True)
         self._words = QVBoxLayout()
         self._words.setSpacing(2)
-        self._words.addWidget(label(title, "lead"))
-        self._words.addWidget(label(text, "quiet", wrap=True))
+        self._words.addWidget(self.title)
+        self._words.addWidget(self.text)
         self._line = QHBoxLayout(self)
         self._line.setContentsMargins(0, 0, 0, 0)
         self._line.setSpacing(GRID)
@@ -40,6 +41,20 @@ class StepRow(QWidget):
         """Put one more line below the words."""
         self._words.addLayout(line)
 
+    def add_part(self, part: QWidget) -> None:
+        """Put a widget below the words."""
+        part.setContentsMargins(0, GRID // 2, 0, 0)
+        self._words.addWidget(part)
+
+    def show_words(self, glyph: str, title: str, text: str, tone: str = "") -> None:
+        """Change sign and words; `tone` (`ok`, `warn`, …) colours the sign."""
+        if self.title.text() != title or self.text.text() != text:
+            self.title.setText(title)
+            self.text.setText(text)
+        if (glyph, tone) != (self._glyph, self._tone):
+            self._glyph, self._tone = glyph, tone
+            self._draw_sign()
+
     def changeEvent(self, event: QEvent) -> None:
         """Qt: style, palette or font changed."""
         super().changeEvent(event)
@@ -47,4 +62,5 @@ class StepRow(QWidget):
             self._draw_sign()
 
     def _draw_sign(self) -> None:
-        self._sign.setPixmap(icon(self._glyph, theme().text[1]).pixmap(ICON_LARGE, ICON_LARGE))
+        colour = theme().tone(self._tone) if self._tone else theme().text[1]
+        self._sign.setPixmap(icon(self._glyph, colour).pixmap(ICON_LARGE, ICON_LARGE))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 SAME_LINE = 12
 
@@ -24,7 +24,12 @@ def follow_reading_order(regions: Sequence[QWidget], before_last: QWidget | None
 
 
 def _takes_tab(widget: QWidget) -> bool:
-    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.focusProxy() is None
+    """Labels never do; asking so many of them would take longer than all the rest."""
+    return (
+        not isinstance(widget, QLabel)
+        and bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        and widget.focusProxy() is None
+    )
 
 
 def _place(widget: QWidget, root: QWidget) -> tuple[int, int]:

@@ -1,21 +1,24 @@
 """What the window's tests stand on: Qt's loop for coroutines, one appearance, a window to feed, and waiting."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import qasync
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from app.actions import Actions
 from app.conversation import Conversation
 from app.dashboard.window import Window
-from app.desktop import make_ready
+from app.desktop import Desktop, make_ready
 from app.notices import NoticeBoard
 from app.store import Store
 from app.theme import Appearance
 from spark_engine.paths import BaseDir
+from spark_engine.tasks import create_task
 from spark_engine.types.state import EngineEvent, StateSnapshot
 from tests.gui.states import sample_state
 
@@ -50,8 +53,8 @@ class RecordedClient:
         self.gate: asyncio.Event | None = None
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def call(*arguments: str) -> str:
-            self.calls.append((name, *arguments))
+        async def call(*arguments: str, **options: object) -> str:
+            self.calls.append((name, *arguments, *(f"{key}={value}" for key, value in options.items())))
             if self.gate is not None:
                 await self.gate.wait()
             if name in self.answers:
@@ -102,6 +105,30 @@ def raise_curtain(qtbot: Any, stage: Stage) -> None:
     with qtbot.waitActive(stage.window, timeout=3000):
         stage.window.bring_up()
     stage.feed(StateSnapshot(sample_state()))
+
+
+def choose(qtbot: Any, row: Any, words: str) -> None:
+    """Open the row's overflow menu and choose a line."""
+    qtbot.mouseClick(row.more, Qt.MouseButton.LeftButton)
+    menu = row.more.menu_shown
+    line = next(action for action in menu.actions() if action.text() == words)
+    assert line.isEnabled()
+    line.trigger()
+    menu.close()
+
+
+@asynccontextmanager
+async def running(base: BaseDir, qtbot: Any) -> AsyncIterator[Desktop]:
+    """The whole app, ended as a user would end it."""
+    desktop = Desktop(base)
+    qtbot.addWidget(desktop.window)
+    life = create_task(desktop.run(), name="desktop")
+    try:
+        await until(lambda: desktop.store.live is not None, 30, "the engine answers")
+        yield desktop
+    finally:
+        desktop.quit()
+        await asyncio.wait_for(life, 30)
 
 
 async def until(condition: Callable[[], object], timeout_s: float = 10, what: str = "") -> None:

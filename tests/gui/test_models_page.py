@@ -9,14 +9,20 @@ from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
+from app.dashboard.model_order import Order, ordered
 from app.dashboard.models_page import ModelsPage
-from app.dashboard.variant_row import VariantRow, row_action
+from app.dashboard.row_action import row_action
+from app.dashboard.variant_row import VariantRow
 from app.link import Connected, Lost, Refused, Starting, Stopped
 from spark_engine.paths import BaseDir
 from spark_engine.types.components import Broken, ComponentEntry, Installing, Verified
+from spark_engine.types.downloads import Paused
+from spark_engine.types.fit import Fit
 from spark_engine.types.models import (
     LoadFailed,
     Loading,
+    ModelEntry,
+    ModelKind,
     NotInstalled,
     Restarting,
     Unloaded,
@@ -25,7 +31,8 @@ from spark_engine.types.models import (
     VariantStatus,
 )
 from spark_engine.types.state import ComponentChanged, ModelsListed, VariantChanged
-from tests.gui.conftest import Stage, until
+from tests.gui.conftest import Stage, choose, until
+from tests.gui.library import FITS, LARGE, LESS, download, state_of
 from tests.gui.states import NANO, NANO_GGUF, PHI, PHI_GPU, READY, sample_models
 
 LEFT = Qt.MouseButton.LeftButton
@@ -38,6 +45,12 @@ def page(stage: Stage) -> ModelsPage:
     stage.window.go("models")
     assert isinstance(stage.window.page, ModelsPage)
     return stage.window.page
+
+
+def titles(page: ModelsPage) -> list[str]:
+    """The names on the cards from top to bottom."""
+    cards = [card for card in page.cards.values() if not card.isHidden()]
+    return [card._name._whole for card in sorted(cards, key=lambda card: page.shelf._column.indexOf(card))]
 
 
 @pytest.fixture
@@ -122,7 +135,7 @@ def test_a_failure_says_why_and_what_to_do(stage: Stage, row: Any, qtbot: Any) -
 def test_where_files_go_that_are_not_here(
     stage: Stage, page: ModelsPage, row: Any, qtbot: Any, base: BaseDir
 ) -> None:
-    qtbot.mouseClick(row(PHI_GPU).copy_path, LEFT)
+    choose(qtbot, row(PHI_GPU), "Copy path")
     assert QGuiApplication.clipboard().text() == str(base.models / "phi-4-mini" / "onnx-int4-gpu")
     assert row(PHI_GPU).button.isHidden()
     assert str(base.models / "phi-4-mini") in page.cards["phi-4-mini"]._hint.text()
@@ -130,9 +143,9 @@ def test_where_files_go_that_are_not_here(
 
 
 async def test_rescan_by_button_and_by_key(stage: Stage, page: ModelsPage, qtbot: Any) -> None:
-    qtbot.mouseClick(page.rescan, LEFT)
-    assert not page.rescan.isEnabled()
-    await until(page.rescan.isEnabled)
+    qtbot.mouseClick(page.head.rescan, LEFT)
+    assert not page.head.rescan.isEnabled()
+    await until(page.head.rescan.isEnabled)
     qtbot.keyClick(stage.window, Qt.Key.Key_F5)
     await until(lambda: stage.client.calls == [("rescan",), ("rescan",)])
 
@@ -141,16 +154,35 @@ def test_rows_are_kept_while_the_list_stays_the_same(stage: Stage, page: ModelsP
     before = row(NANO)
     stage.feed(ModelsListed(sample_models(Unloaded())))
     assert row(NANO) is before
+    assert row(NANO).button.text() == "Load"
     fewer = {"spark-nano": sample_models()["spark-nano"]}
     stage.feed(ModelsListed(fewer))
     assert list(page.cards) == ["spark-nano"]
 
 
-def test_installed_models_come_first(stage: Stage, page: ModelsPage) -> None:
+def test_what_is_here_comes_first_but_nothing_jumps_while_one_looks(stage: Stage, page: ModelsPage) -> None:
     models = sample_models()
-    absent = replace(models["spark-nano"], variants=(VariantEntry(NANO, "onnx", "int4", 1, NotInstalled()),))
-    stage.feed(ModelsListed({"spark-nano": absent, "phi-4-mini": models["phi-4-mini"]}))
-    assert list(page.cards) == ["phi-4-mini", "spark-nano"]
+    absent = replace(models["phi-4-mini"], variants=(VariantEntry(PHI, "onnx", "int4", 1, NotInstalled()),))
+    assert list(page.shelf.titles) == ["On this machine"]
+    stage.feed(ModelsListed({"phi-4-mini": absent, "spark-nano": models["spark-nano"]}))
+    assert titles(page) == ["Phi-4-mini", "Spark nano"]
+    stage.window.go("home")
+    stage.window.go("models")
+    assert titles(page) == ["Spark nano", "Phi-4-mini"]
+    assert page.shelf.titles["To download"].isVisible()
+
+
+def test_what_can_be_fetched_is_in_the_order_of_its_use() -> None:
+    def model(id: str, quality: float, fit: Fit | None = None, kind: ModelKind = "generator") -> ModelEntry:
+        variant = VariantEntry(f"{id}:x", "gguf", "Q4", 1, NotInstalled(), kind=kind, fit=fit)
+        return replace(sample_models()["phi-4-mini"], id=id, name=id, variants=(variant,), quality=quality)
+
+    models = [
+        model("good", 60.0), model("large", 90.0, LARGE), model("better", 70.0, LESS),
+        model("vectors", 80.0, FITS, "embedder"), model("phi-4-mini", 50.0), model("coming", 10.0),
+    ]  # fmt: skip
+    state = state_of({m.id: m for m in models}, download(Paused(), id="coming:x"))
+    assert ordered(state) == Order(("coming",), ("phi-4-mini", "better", "good", "vectors", "large"))
 
 
 async def test_the_four_states(stage: Stage, page: ModelsPage, qtbot: Any) -> None:

@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import psutil
@@ -24,7 +22,7 @@ from spark_engine.paths import BaseDir
 from spark_engine.tasks import create_task
 from spark_engine.types.models import Ready, Unloaded
 from spark_engine.types.state import find_variant
-from tests.gui.conftest import until
+from tests.gui.conftest import running, until
 from tests.support.served import ECHO_CARD
 
 LEFT = Qt.MouseButton.LeftButton
@@ -40,20 +38,6 @@ def echo_base(base: BaseDir, free_port: int) -> BaseDir:
     ports = f"port = {free_port}\nhealth_port = 0\nmetrics_port = 0"
     base.settings_file.write_text(f'[server]\n{ports}\n[models]\npreload = false\ndefault = "{PLAIN}"\n')
     return base
-
-
-@asynccontextmanager
-async def running(base: BaseDir, qtbot: Any) -> AsyncIterator[Desktop]:
-    """The whole app, ended as a user would end it."""
-    desktop = Desktop(base)
-    qtbot.addWidget(desktop.window)
-    life = create_task(desktop.run(), name="desktop")
-    try:
-        await until(lambda: desktop.store.live is not None, 30, "the engine answers")
-        yield desktop
-    finally:
-        desktop.quit()
-        await asyncio.wait_for(life, 30)
 
 
 def engine_pid(desktop: Desktop) -> int:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.words import counted, duration, parameters, plain, size, speed, tokens
+from app.words import counted, duration, parameters, plain, tokens
+from spark_engine.types.quantities import size, speed
 
 
 @pytest.mark.parametrize(

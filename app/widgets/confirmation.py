@@ -1,0 +1,65 @@
+"""A question before something is lost: what will happen, and two buttons; Esc keeps everything as it is."""
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout
+
+from app.tokens import GRID
+from app.widgets.button import Button
+from app.widgets.text import label
+
+
+class Confirmation(QFrame):
+    """Stands where it was asked for, not in a window of its own. `confirmed` or `declined`, then it hides itself."""
+
+    confirmed = Signal()
+    declined = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("look", "inset")
+        self.words = label(wrap=True)
+        self.keep, self.go_on = Button("Keep"), Button("Go on")
+        line = QHBoxLayout(self)
+        line.setContentsMargins(GRID + 4, GRID, GRID, GRID)
+        line.setSpacing(GRID)
+        line.addWidget(self.words, 1)
+        for button in (self.keep, self.go_on):
+            button.wear("inset")
+            line.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.keep.clicked.connect(lambda: self._end(self.declined))
+        self.go_on.clicked.connect(lambda: self._end(self.confirmed))
+        self.hide()
+
+    def ask(self, question: str, yes: str, no: str) -> None:
+        """Ask; the button that changes nothing has the focus."""
+        self.words.setText(question)
+        self.setAccessibleName(question)
+        self.keep.say(no)
+        self.go_on.say(yes)
+        for button in (self.keep, self.go_on):
+            button.setAccessibleDescription(question)
+        self.show()
+        self.keep.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def event(self, event: QEvent) -> bool:
+        """Qt: Esc belongs to the question while it has the focus, not to the window's shortcut."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Qt: a key."""
+        if event.key() == Qt.Key.Key_Escape:
+            self._end(self.declined)
+        else:
+            super().keyPressEvent(event)
+
+    def _end(self, signal: object) -> None:
+        self.hide()
+        signal.emit()  # type: ignore[attr-defined]
