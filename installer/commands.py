@@ -8,7 +8,7 @@ from installer import checks, environment, start, system_packages
 from installer.child import call
 from installer.console import Console, SetupError
 
-COMPONENTS = ("onnx", "gguf", "torch", "genai")
+COMPONENTS = ("onnx", "gguf", "torch", "genai", "convert")
 
 
 def main(arguments: list[str]) -> int:

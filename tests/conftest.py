@@ -18,8 +18,9 @@ pytest_plugins = ["tests.support.logfail"]
 _ENVIRONMENT = {
     "QT_QPA_PLATFORM": "offscreen",
     "NO_COLOR": "1",
+    "SPARK_MODELS_OTHER_APPS": "false",  # what lies on this machine is nobody's business
 }
-_COMPONENT_LIBRARY = {"gguf": "llama-cpp-python", "torch": "torch", "genai": "onnxruntime-genai"}
+_COMPONENT_LIBRARY = {"gguf": "llama-cpp-python", "torch": "torch", "genai": "onnxruntime-genai", "convert": "onnx"}
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,5 +1,7 @@
 """Backend components: the optional libraries behind a model format, and the state of each."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 
@@ -45,7 +47,7 @@ ComponentStatus = Missing | Installing | Removing | Installed | Verified | Broke
 
 
 class ComponentEntry(Struct, frozen=True):
-    """One component: `onnx`, `gguf`, `torch` or `genai`. `formats` are those that only it can run;
+    """One component: `onnx`, `gguf`, `torch`, `genai` or `convert`. `formats` are those that only it can run;
     `download_bytes` is a rounded estimate of what installing fetches.
     """
 
@@ -55,3 +57,13 @@ class ComponentEntry(Struct, frozen=True):
     optional: bool
     download_bytes: int
     status: ComponentStatus
+
+
+def missing_for(components: Iterable[ComponentEntry], format: str) -> str | None:
+    """The component that models of this format need and that is not installed; None when nothing is missing."""
+    return next((c.id for c in components if format in c.formats and not is_usable(c)), None)
+
+
+def is_usable(component: ComponentEntry) -> bool:
+    """Whether it is installed."""
+    return isinstance(component.status, Installed | Verified)

@@ -1,6 +1,10 @@
 """Conversions of a model into another format: where each stands, and how well the result agrees with the original."""
 
+from typing import Literal
+
 from msgspec import Struct
+
+TargetFormat = Literal["onnx", "gguf"]
 
 
 class Converting(Struct, frozen=True, tag="converting"):
@@ -26,6 +30,20 @@ class Converted(Struct, frozen=True, tag="converted"):
 
     seconds: float
     agreement: Agreement | None = None
+
+
+class ConversionTarget(Struct, frozen=True):
+    """What a variant can become: `id` is what that would be called, `size_bytes` about its size (0: unknown). `here`: it
+    is in the library. `missing`: components it needs that are not installed. `obstacle` says in a sentence what else is
+    in the way, as too little memory (empty: nothing)."""
+
+    id: str
+    format: TargetFormat
+    quantization: str
+    size_bytes: int = 0
+    here: bool = False
+    missing: tuple[str, ...] = ()
+    obstacle: str = ""
 
 
 class ConversionFailed(Struct, frozen=True, tag="failed"):

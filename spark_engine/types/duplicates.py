@@ -25,3 +25,25 @@ class DuplicateGroup(Struct, frozen=True):
     def owners(self) -> tuple[str, ...]:
         """The programs that have one, each once."""
         return tuple(dict.fromkeys(copy.owner for copy in self.copies))
+
+
+class Comparing(Struct, frozen=True, tag="comparing"):
+    """Files are being read: so many bytes of all that have to be."""
+
+    bytes_done: int
+    bytes_total: int
+
+
+class Compared(Struct, frozen=True, tag="compared"):
+    """All of them, the one with most to free first."""
+
+    groups: tuple[DuplicateGroup, ...]
+
+    @property
+    def reclaimable_bytes(self) -> int:
+        """What all groups together would free."""
+        return sum(group.reclaimable_bytes for group in self.groups)
+
+
+DuplicateSearch = Comparing | Compared
+"""What a search for duplicates says: how far it is, and in the end what it found."""

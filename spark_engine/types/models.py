@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from spark_engine.types.conversions import Agreement
 from spark_engine.types.fit import Fit
 from spark_engine.types.generation import SamplingOptions
 
@@ -73,6 +74,7 @@ class VariantEntry(Struct, frozen=True):
     backend component it needs that is not there (None: nothing is missing); `kind` is read from its files.
     `owner` is the program whose files they are (`spark` may delete its own, others' are only read); `repository` is
     where it can be fetched (empty: nowhere); `rejected` says why its files are not trusted; `fit` whether it runs here.
+    `made_from` is the variant that Spark converted it from, `agreement` how well both agree.
     """
 
     id: str
@@ -87,6 +89,8 @@ class VariantEntry(Struct, frozen=True):
     repository: str = ""
     rejected: str = ""
     fit: Fit | None = None
+    made_from: str = ""
+    agreement: Agreement | None = None
 
 
 class ModelEntry(Struct, frozen=True):

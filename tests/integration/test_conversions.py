@@ -65,7 +65,7 @@ def answer_of(model_format: ModelFormat, path: str, folder: Path) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.component("torch")
-@pytest.mark.component("genai")
+@pytest.mark.component("convert")
 @pytest.mark.component("gguf")
 async def test_weights_become_onnx_and_gguf_one_after_the_other(base: BaseDir, tmp_path: Path):
     changes = Changes()
@@ -130,7 +130,7 @@ async def test_a_gguf_file_becomes_a_coarser_one(base: BaseDir, tmp_path: Path):
 
 
 @pytest.mark.component("torch")
-@pytest.mark.component("genai")
+@pytest.mark.component("convert")
 async def test_cancelling_ends_the_children_and_leaves_nothing(base: BaseDir):
     changes = Changes()
     conversions = Conversions(base, changes.publish)
@@ -180,7 +180,7 @@ async def test_closing_ends_what_waits_and_what_runs(base: BaseDir, monkeypatch:
 
 
 @pytest.mark.component("torch")
-@pytest.mark.component("genai")
+@pytest.mark.component("convert")
 @pytest.mark.component("gguf")
 @pytest.mark.parametrize("target", [("gguf", "F16"), ("onnx", "int8")], ids=" ".join)
 async def test_broken_weights_are_told(target: tuple[str, str], base: BaseDir, tmp_path: Path):
