@@ -4,7 +4,8 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import msgspec
 import psutil
@@ -13,6 +14,7 @@ from msgspec import Struct
 from spark_engine.catalog.hashes import fingerprint
 
 _CHUNK = 4 * 1024 * 1024
+_TELL_S = 0.25
 
 
 class Hashed(Struct, frozen=True, tag="hashed"):
@@ -30,11 +32,18 @@ class NotHashed(Struct, frozen=True, tag="not_hashed"):
     reason: str
 
 
-HashMessage = Hashed | NotHashed
+class Reading(Struct, frozen=True, tag="reading"):
+    """A file is being read; so many bytes of it were."""
+
+    path: str
+    bytes_done: int
 
 
-def hash_file(path: str) -> HashMessage:
-    """Read a regular file once."""
+HashMessage = Hashed | NotHashed | Reading
+
+
+def hash_file(path: str, on_bytes: Callable[[int], None] = lambda done: None) -> Hashed | NotHashed:
+    """Read a regular file once; `on_bytes` is told how many bytes of it were read."""
     try:
         with open(path, "rb", buffering=0, opener=_open_at_once) as file:
             before = os.fstat(file.fileno())
@@ -45,6 +54,7 @@ def hash_file(path: str) -> HashMessage:
                 digest.update(data)
                 _drop_from_cache(file.fileno(), done, len(data))
                 done += len(data)
+                on_bytes(done)
             after = os.fstat(file.fileno())
     except (OSError, ValueError) as error:
         return NotHashed(path, str(error))
@@ -57,9 +67,26 @@ def main(paths: Sequence[str]) -> int:
     """Hash each file and say so on stdout."""
     _step_back()
     for path in paths:
-        sys.stdout.buffer.write(msgspec.json.encode(hash_file(path)) + b"\n")
-        sys.stdout.buffer.flush()
+        _say(hash_file(path, _Teller(path)))
     return 0
+
+
+class _Teller:
+    """Says how far a file is, a few times a second."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._last = path, time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= _TELL_S:
+            self._last = now
+            _say(Reading(self._path, done))
+
+
+def _say(message: HashMessage) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(message) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _open_at_once(path: str, flags: int) -> int:

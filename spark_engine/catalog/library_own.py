@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from spark_engine.catalog.cards import Card, CardVariant
+from spark_engine.catalog.convert.origin import read_origin as read_conversion
 from spark_engine.catalog.families import family_of
 from spark_engine.catalog.kinds import GENAI_CONFIG, encoder_file, model_kind
 from spark_engine.catalog.origin import read_origin
@@ -69,7 +70,7 @@ def with_folders(models: dict[str, ModelEntry], base: BaseDir, verdicts: Verdict
         entry = models.get(name) or described(
             name, name, verdict if isinstance(verdict, Inspection) else None, "A model from your own folder"
         )
-        models[name] = replace(entry, variants=(*entry.variants, judged(variant, verdict)))
+        models[name] = replace(entry, variants=(*entry.variants, _with_past(judged(variant, verdict), base)))
 
 
 def described(id: str, name: str, facts: Inspection | None, what: str) -> ModelEntry:
@@ -123,7 +124,14 @@ def _card_variant(card: Card, variant: CardVariant, base: BaseDir, verdicts: Ver
         return entry
     verdict = verdict_on(path, variant.format, verdicts)
     # What a card says of a variant is better known than what can be read.
-    return replace(judged(entry, verdict), format=variant.format, quantization=variant.quantization)
+    known = replace(judged(entry, verdict), format=variant.format, quantization=variant.quantization)
+    return _with_past(known, base)
+
+
+def _with_past(variant: VariantEntry, base: BaseDir) -> VariantEntry:
+    """With what the note beside it says, where Spark made it of another variant."""
+    made = read_conversion(base.models.joinpath(*variant.id.split(":")))
+    return variant if made is None else replace(variant, made_from=made.source, agreement=made.agreement)
 
 
 def _installed_path(card: Card, variant: CardVariant, base: BaseDir) -> str | None:

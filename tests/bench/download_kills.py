@@ -1,6 +1,6 @@
 """Kills a download a hundred times at random moments, and counts what that costs.
 
-    python -m tests.bench.download_kills [--kills 100] [--mib 256] [--mbps 60]
+    python -m tests.bench.download_kills [--kills 100] [--mib 256] [--mbps 200]
 
 Prints how many downloads came through with the right sha256, the most and the mean bytes that a kill made the server
 send again, and how often something half stood in the library. `--mbps 0` lets the server send as fast as it can.
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--mib", type=int, default=256, help="of the larger of the two files")
     parser.add_argument(
-        "--mbps", type=float, default=60, help="megabytes a second of each connection; 0: no limit"
+        "--mbps", type=float, default=200, help="megabytes a second of each connection; 0: no limit"
     )
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -39,11 +39,19 @@ TOKENS = (
 NUMBERS = (0, 1, 2, 3, 7, 8, 9, 31, 32, 33, 63, 64, 127, 128, 255, 256, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1,
            2**40, 2**62, 2**63 - 1, 2**63, 2**64 - 1)  # fmt: skip
 
-Targets = dict[str, tuple[Callable[[Path], object], str, list[bytes]]]
+
+class Target(NamedTuple):
+    """How a sound folder is written, which of its files changes, what its content may begin as, and what is put round
+    the content once it was changed: lengths and archives would hardly ever fit by chance."""
+
+    write: Callable[[Path], object]
+    file: str
+    begin: list[bytes]
+    wrap: Callable[[bytes], bytes] = bytes
 
 
-def targets() -> Targets:
-    """What is fuzzed: how a sound folder is written, which of its files changes, and what it may begin as."""
+def targets() -> dict[str, Target]:
+    """What is fuzzed."""
     tensor, reference = files.onnx_tensor(raw=bytes(32)), {"location": "data", "offset": "0", "length": "32"}
     packed = files.field(5, files.field(1, "bits") + files.field(3, 4))
     branch = files.field(5, files.field(1, "then") + files.field(6, files.field(5, tensor)))
@@ -61,27 +69,38 @@ def targets() -> Targets:
         (folder / "data").write_bytes(bytes(32))
 
     config = b'{"model_type":"llama","text_config":{"hidden_size":64,"rope_scaling":{"type":"yarn"}},"vocab_size":9}'
+    said = b'{"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[4,2],"data_offsets":[0,32]}}'
+    bare = files.gguf(files.METADATA | split)
     return {
-        "gguf": (
-            lambda folder: None,
-            "m.gguf",
-            [files.gguf(), files.gguf(files.METADATA | split), quantized],
+        "gguf": Target(lambda folder: None, "m.gguf", [files.gguf(), bare, quantized]),
+        "safetensors": Target(files.write_beside, "model.safetensors", [files.safetensors()]),
+        "header": Target(
+            files.write_beside, "model.safetensors", [said], lambda data: files.safetensors(raw=data)
         ),
-        "safetensors": (files.write_beside, "model.safetensors", [files.safetensors()]),
-        "onnx": (genai, "model.onnx", [model]),
-        "pytorch": (files.write_beside, "pytorch_model.bin", [files.checkpoint()]),
-        "config": (
-            beside,
-            "config.json",
-            [config, b'{"quantization_config":{"quant_method":"gptq","bits":4}}'],
+        "onnx": Target(genai, "model.onnx", [model]),
+        "graph": Target(
+            genai,
+            "model.onnx",
+            [model[5:-6]],
+            lambda data: files.field(1, 8) + files.field(7, data) + model[-6:],
         ),
-        "tokenizer": (
-            beside,
-            "tokenizer_config.json",
-            [b'{"chat_template":[{"name":"default","template":"x"}]}'],
+        "archive": Target(files.write_beside, "pytorch_model.bin", [files.checkpoint()]),
+        "pickle": Target(
+            files.write_beside,
+            "pytorch_model.bin",
+            [files.described()],
+            lambda data: files.checkpoint(data_pkl=data),
         ),
-        "genai": (genai, "genai_config.json", [json.dumps(files.GENAI).encode()]),
-        "index": (beside, "model.safetensors.index.json", [b'{"weight_map":{"w":"model.safetensors"}}']),
+        "config": Target(
+            beside, "config.json", [config, b'{"quantization_config":{"quant_method":"gptq","bits":4}}']
+        ),
+        "tokenizer": Target(
+            beside, "tokenizer_config.json", [b'{"chat_template":[{"name":"default","template":"x"}]}']
+        ),
+        "genai": Target(genai, "genai_config.json", [json.dumps(files.GENAI).encode()]),
+        "index": Target(
+            beside, "model.safetensors.index.json", [b'{"weight_map":{"w":"model.safetensors"}}']
+        ),
     }
 
 
@@ -154,7 +173,7 @@ def fuzz(
     name: str, target: tuple[Callable[[Path], object], str, list[bytes]], seconds: float, seed: int
 ) -> int:
     """Fuzz one target; how many surprises there were."""
-    write, file, begin = target
+    write, file, begin, wrap = target
     dice, lines, kept = random.Random(seed), Lines(), list(begin)
     surprises: set[str] = set()
     runs, until = 0, time.monotonic() + seconds
@@ -163,7 +182,7 @@ def fuzz(
         write(folder)
         while time.monotonic() < until or runs < len(begin):
             data = begin[runs] if runs < len(begin) else changed(dice.choice(kept[-40:] + begin), kept, dice)
-            (folder / file).write_bytes(data)
+            (folder / file).write_bytes(wrap(data))
             runs += 1
             said = look(folder, lines)
             if said and said not in surprises:

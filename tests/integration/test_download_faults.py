@@ -99,6 +99,7 @@ LASTING = {
     ),
     "no-repository": ("@revision", Fault("status", status=404), "repository_not_found"),
     "endless": (WEIGHTS, Fault("endless", times=99), "download_wrong_size"),
+    "endless-list": ("@tree", Fault("endless", times=99), "hub_answer_wrong"),
     "packed": (WEIGHTS, Fault("packed", times=99), "download_wrong_size"),
     "vouched-for-another": (WEIGHTS, Fault("vouch", times=99), "file_changed"),
     "to-the-local-network": (WEIGHTS, Fault("redirect", location="http://10.0.0.1/x"), "hub_redirect_refused"),

@@ -33,7 +33,7 @@ from tests.support.downloading import (
     phi_job,
     run_job,
 )
-from tests.support.hub_mirror import PHI_ONNX, HubMirror, add_phi_onnx
+from tests.support.hub_mirror import PHI_ONNX, Fault, HubMirror, add_phi_onnx
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals")
 BIG_ID, BIG = (
@@ -223,12 +223,13 @@ def test_a_newer_commit_leaves_nothing_of_the_older(base: BaseDir, slow: HubMirr
     files = slow.repositories[PHI_ONNX].files
     old = files[f"{PHI_CPU}/tokenizer.json"].content
     staging = Path(job.staging)
+    slow.fault(WEIGHTS, Fault("stall", times=99, seconds=1))
     running = Download(job)
-    running.wait_for(Listed)
-    while not (staging / "files" / "tokenizer.json").exists():
+    while not (staging / "files" / "special_tokens_map.json").exists():
         time.sleep(0.005)
         assert running.process.poll() is None
     running.end()
+    slow.faults.clear()
     (staging / "plan.json").unlink()
     assert isinstance(old, Path)
     add_phi_onnx(slow)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,11 +12,11 @@ import msgspec
 import psutil
 import pytest
 
-from spark_engine.catalog.inspect import Verdict
-from spark_engine.engine import inspections
+from spark_engine.catalog.inspect import inspect
+from spark_engine.engine import inspection_record, inspections
 from spark_engine.engine.inspections import Inspections
 from spark_engine.paths import BaseDir, resources
-from spark_engine.types.inspection import Inspection, Rejected
+from spark_engine.types.inspection import Inspection, Rejected, Verdict
 from tests.support import model_files as files
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
@@ -126,8 +127,17 @@ async def test_a_split_model_is_read_again_when_a_later_part_changes(base: BaseD
     assert isinstance(await inspected.inspect(str(first)), Rejected)
 
 
-async def test_the_bundled_model_is_trusted_though_installers_link_its_files(base: BaseDir):
-    verdict = await Inspections(base).inspect(str(NANO / "onnx-int4"))
+@posix
+async def test_the_bundled_model_is_trusted_though_installers_link_its_files(
+    base: BaseDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = tmp_path / "resources" / "nano"
+    shutil.copytree(NANO / "onnx-int4", folder)
+    os.link(folder / "model.onnx.data", tmp_path / "in-the-installer's-cache")
+    refused = inspect(folder)
+    assert isinstance(refused, Rejected) and refused.code == "hard_link"
+    monkeypatch.setattr(inspections, "resources", lambda: tmp_path / "resources")
+    verdict = await Inspections(base).inspect(str(folder))
     assert isinstance(verdict, Inspection) and verdict.parameters == 5771008
 
 
@@ -189,12 +199,21 @@ async def test_paths_that_no_program_can_be_given(base: BaseDir):
     assert [verdicts[0].code for verdicts in told if isinstance(verdicts[0], Rejected)] == ["unsafe_path"] * 2
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"rules": -1, "paths": {}}', "[]"])
+async def test_verdicts_by_other_rules_are_dropped(
+    base: BaseDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = str(write_model(tmp_path / "m"))
+    await Inspections(base).inspect(path)
+    assert Inspections(base).known(path) is not None
+    monkeypatch.setattr(inspection_record, "RULES", inspection_record.RULES + 1)
+    assert Inspections(base).known(path) is None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
 async def test_a_record_that_cannot_be_read_is_begun_anew(
     base: BaseDir, tmp_path: Path, expect_log: Callable[[str], None], content: str
 ):
-    if "rules" not in content:  # those of other rules are dropped silently
-        expect_log("inspections.json is ignored")
+    expect_log("inspections.json is ignored")
     (base.state / "inspections.json").write_text(content)
     inspected, path = Inspections(base), str(write_model(tmp_path / "m"))
     assert inspected.known(path) is None

@@ -118,6 +118,8 @@ ONNX: dict[str, tuple[str, Write]] = {
     "twenty parts": ("too_many_files", genai(WHOLE, {"model": PARTS | decoder()["model"]})),
     "branches without end": ("too_deep", genai(nested(40))),
     "a context outside": ("unsafe_path", genai(onnx(nodes=[CONTEXT]))),
+    "a pointer of git-lfs": ("not_downloaded", genai(b"version https://git-lfs.github.com/spec/v1\noid sha256:0")),
+    "a web page": ("not_a_model", genai(b"<!DOCTYPE html>")),
     "two graphs": ("duplicate_graph", genai(WHOLE + WHOLE)),
     "no graph": ("not_onnx", genai(field(1, 8) + field(8, field(2, 21)))),
     "a training": ("training_model", genai(onnx(more=field(20, b"")))),

@@ -143,6 +143,8 @@ PYTORCH: dict[str, tuple[str, Write]] = {
     "an archive cut off": ("bad_archive", torch_file(GOOD[:-30])),
     "only the beginning of an archive": ("truncated", torch_file(b"PK\x03\x04")),
     "a pickle without an archive": ("legacy_pickle", torch_file(files.hostile_pickle())),
+    "a pointer of git-lfs": ("not_downloaded", torch_file(b"version https://git-lfs.github.com/spec/v1\noid sha256:0")),
+    "an HDF5 file": ("unsupported_format", torch_file(b"\x89HDF\r\n")),
     "a text": ("not_pytorch", torch_file(b"just text")),
     "code of its own": (
         "remote_code",

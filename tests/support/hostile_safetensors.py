@@ -47,6 +47,8 @@ def index(places: object, *, again: bool = False) -> Write:
 
 SAFETENSORS: dict[str, tuple[str, Write]] = {
     "shorter than a length": ("truncated", weights(b"\x08")),
+    "a pointer of git-lfs": ("not_downloaded", weights(b"version https://git-lfs.github.com/spec/v1\noid sha256:0")),
+    "an empty file": ("empty", weights(b"")),
     "header longer than the file": ("truncated", weights(safetensors(length=10**6))),
     "header of 2**64 bytes": ("truncated", weights(safetensors(length=HUGE))),
     "header larger than any": ("header_too_large", raw_header(b'{"a":0}' + b" " * (17 * 2**20))),

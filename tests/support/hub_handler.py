@@ -205,7 +205,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Answer with a fault that concerns any request; whether there was one."""
         fault = self.mirror.take_fault(where, "status", "html", "redirect")
         if fault is None:
-            return False
+            return where.startswith("@") and self._endless_list(where)
         if fault.kind == "status":
             self._json({"error": "trouble"}, fault.status, fault.headers)
         elif fault.kind == "redirect":
@@ -215,6 +215,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._head(200, len(page), {"Content-Type": "text/html; charset=utf-8"})
             self.wfile.write(page)
         return True
+
+    def _endless_list(self, where: str) -> bool:
+        """Answer with JSON that never ends, if that is the fault."""
+        if self.mirror.take_fault(where, "endless") is None:
+            return False
+        self._head(200, None, {"Content-Type": "application/json"})
+        while True:
+            self._send(where, b"[" * PIECE)
 
     def _json(self, value: object, status: int = 200, headers: Mapping[str, str] = {}) -> None:  # noqa: B006
         body = json.dumps(value).encode()

@@ -8,11 +8,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from spark_engine.catalog.formats import gguf, pytorch, safetensors
-from spark_engine.catalog.formats.content import HEAD, Content, content_of, why_none
+from spark_engine.catalog.formats.content import Content, content_of
 from spark_engine.catalog.formats.folder import ModelFolder
 from spark_engine.catalog.formats.gguf_types import PROJECTORS
 from spark_engine.catalog.formats.onnx import inspect_encoder, inspect_genai, inspect_plain
 from spark_engine.catalog.formats.refusal import Refused, refuse
+from spark_engine.catalog.formats.strange import HEAD, why_none
 from spark_engine.catalog.kinds import ENCODER_FILES, GENAI_CONFIG
 from spark_engine.types.inspection import Inspection
 from spark_engine.types.models import ModelFormat

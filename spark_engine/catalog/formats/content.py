@@ -5,20 +5,7 @@ from typing import Literal
 from spark_engine.catalog.formats import gguf, pytorch_zip
 
 Content = Literal["gguf", "safetensors", "archive", "pickle", "onnx", ""]
-HEAD = 64
 _MOST_IR_VERSION = 32
-_STRANGE = {
-    b"version https://git-lfs": (
-        "not_downloaded",
-        "it is a pointer of git-lfs; the model itself was not downloaded",
-    ),
-    b"<!doctype": ("not_a_model", "it is a web page, no model"),
-    b"<html": ("not_a_model", "it is a web page, no model"),
-    b"lmgg": ("old_format", "it is of a format older than GGUF, which Spark does not read"),
-    b"fmgg": ("old_format", "it is of a format older than GGUF, which Spark does not read"),
-    b"tjgg": ("old_format", "it is of a format older than GGUF, which Spark does not read"),
-    b"\x89hdf": ("unsupported_format", "it is an HDF5 file, which Spark does not read"),
-}
 
 
 def content_of(head: bytes, size: int) -> Content:
@@ -32,11 +19,3 @@ def content_of(head: bytes, size: int) -> Content:
     if len(head) > 2 and head[0] == 0x80 and 2 <= head[1] <= 5:
         return "pickle"
     return "onnx" if len(head) > 2 and head[0] == 0x08 and 0 < head[1] < _MOST_IR_VERSION else ""
-
-
-def why_none(head: bytes) -> tuple[str, str]:
-    """Code and reason for a file that is no model."""
-    if not head:
-        return "empty", "it is empty"
-    known = (told for sign, told in _STRANGE.items() if head.lower().startswith(sign))
-    return next(known, ("not_a_model", "it is no model in a format that Spark reads"))

@@ -11,7 +11,7 @@ from spark_engine.catalog.formats.refusal import Refused
 MEMORY_BYTES = 1024**3
 TIME_S = 30
 """Computing time for one model."""
-_state = {"reading": False}
+_state = {"limited": False, "reading": False}
 
 
 class TooSlow(Refused):
@@ -33,12 +33,13 @@ def limit_process() -> None:
         with suppress(ValueError, OSError):  # macOS has the name, but not the limit
             resource.setrlimit(limit, (allowed, most))
     signal.signal(signal.SIGXCPU, _too_slow)
+    _state["limited"] = True
 
 
 @contextmanager
 def limited_time(seconds: int = TIME_S) -> Iterator[None]:
-    """Raise TooSlow in the middle of what takes longer than this; of effect once `limit_process` was called."""
-    if sys.platform == "win32":
+    """Raise TooSlow in the middle of what takes longer than this; of no effect before `limit_process` was called."""
+    if sys.platform == "win32" or not _state["limited"]:
         yield
         return
     import resource

@@ -22,6 +22,7 @@ from spark_engine.catalog.formats.onnx_external import check_external
 from spark_engine.catalog.formats.onnx_model import OnnxModel, read_onnx
 from spark_engine.catalog.formats.refusal import refuse, require, shown
 from spark_engine.catalog.formats.safetensors import inspection
+from spark_engine.catalog.formats.strange import refuse_strange
 from spark_engine.catalog.kinds import ENCODER_FILES, GENAI_CONFIG
 from spark_engine.types.inspection import Inspection
 
@@ -86,6 +87,7 @@ def inspect_plain(folder: ModelFolder, name: str) -> Inspection:
 def read_file(folder: ModelFolder, name: str) -> OnnxModel:
     """An ONNX file, and a check of all that it wants of other files."""
     with folder.open(name) as source:
+        refuse_strange(source)
         model = read_onnx(source)
     check_external(folder, name, model)
     return model

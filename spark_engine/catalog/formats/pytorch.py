@@ -14,6 +14,7 @@ from spark_engine.catalog.formats.pytorch_zip import MAGIC, Record, read_records
 from spark_engine.catalog.formats.refusal import refuse, require, shown
 from spark_engine.catalog.formats.safetensors import BITS, inspection, read_shards
 from spark_engine.catalog.formats.source import Source
+from spark_engine.catalog.formats.strange import refuse_strange
 from spark_engine.types.inspection import Inspection
 
 WEIGHTS, INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
@@ -75,6 +76,7 @@ def read_pytorch(folder: ModelFolder, name: str) -> dict[str, Any]:
 
 
 def _check_archive(source: Source) -> None:
+    refuse_strange(source)
     start = source.peek(4)
     require(start[:1] != b"\x80", "legacy_pickle", _LEGACY)
     require(start == MAGIC, "not_pytorch", "it is no PyTorch checkpoint")

@@ -14,6 +14,7 @@ from spark_engine.catalog.formats.folder import ModelFolder
 from spark_engine.catalog.formats.json_file import MOST_BYTES, parse_object
 from spark_engine.catalog.formats.refusal import Refused, refuse, require, shown
 from spark_engine.catalog.formats.source import Source
+from spark_engine.catalog.formats.strange import refuse_strange
 from spark_engine.types.inspection import Inspection
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -91,6 +92,7 @@ def inspection(
 def read_safetensors(folder: ModelFolder, name: str) -> dict[str, Tensor]:
     """The tensors of one file by name."""
     with folder.open(name) as source:
+        refuse_strange(source)
         return _read_header(source)
 
 

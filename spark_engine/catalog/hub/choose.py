@@ -21,7 +21,8 @@ def choose(listing: Listing, wanted: str | None) -> RemoteVariant:
         )
     if wanted is None:
         return offered[0]
-    matching = [v for v in offered if wanted.lower() in (v.slug, v.quantization.lower(), v.format)]
+    exact = [v for v in offered if v.slug == wanted.lower()]
+    matching = exact or [v for v in offered if wanted.lower() in (v.quantization.lower(), v.format)]
     if not matching:
         names = ", ".join(v.slug for v in offered[:12])
         raise NotFound(

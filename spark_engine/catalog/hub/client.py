@@ -107,7 +107,7 @@ class Hub:
             if reply.status not in _REDIRECTS:
                 return reply, vouched
             reply.close()
-            here = _next(here, reply.headers.get("Location", ""))
+            here = next_hop(here, reply.headers.get("Location", ""))
         raise refused_host(here.netloc, "the way there has too many turns", redirected=True)
 
     def _asked(self, address: Address, headers: dict[str, str]) -> Reply:
@@ -140,7 +140,8 @@ def _with(vouched: Vouched, reply: Reply) -> Vouched:
     )
 
 
-def _next(here: Address, location: str) -> Address:
+def next_hop(here: Address, location: str) -> Address:
+    """Where a redirect leads; SparkError when that is no address, or less safe than where it came from."""
     try:
         there = parse_address(urljoin(str(here), location))
     except ValueError as error:

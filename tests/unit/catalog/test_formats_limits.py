@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -135,6 +137,17 @@ def test_a_source_stays_within_its_file(tmp_path: Path):
                 leave()
             assert refused.value.code == "truncated"
         assert source.read(3) == b"abc"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_an_inspection_in_this_process_limits_nothing_of_it(tmp_path: Path):
+    program = (
+        "import resource; from spark_engine.catalog.inspect import inspect\n"
+        "before = resource.getrlimit(resource.RLIMIT_CPU), resource.getrlimit(resource.RLIMIT_AS)\n"
+        f"inspect({str(tmp_path)!r})\n"
+        "assert before == (resource.getrlimit(resource.RLIMIT_CPU), resource.getrlimit(resource.RLIMIT_AS))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_json_larger_than_any():

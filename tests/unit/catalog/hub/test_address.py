@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_engine.catalog.hub.address import Address, endpoint, furthest, objection, parse_address, reach
-from spark_engine.errors import InvalidRequest
+from spark_engine.catalog.hub.client import next_hop
+from spark_engine.errors import InvalidRequest, SparkError
 
 HUB, MIRROR = parse_address("https://hub.test"), parse_address("http://10.0.0.5:8080/hf")
 PUBLIC, PRIVATE, LOOPBACK = frozenset({"public"}), frozenset({"private"}), frozenset({"loopback"})
@@ -97,3 +98,19 @@ def test_reading_never_fails_otherwise(text: str):
         return
     assert address.scheme in ("http", "https") and address.host and address.target.startswith("/")
     assert not any(c.isspace() for c in address.target)
+
+
+def test_a_redirect_leads_on_but_never_to_an_open_line():
+    here = parse_address("https://hub.test/a/b?c")
+    assert str(next_hop(here, "/x?y=1")) == "https://hub.test/x?y=1"
+    assert str(next_hop(here, "https://cdn.test/z")) == "https://cdn.test/z"
+    assert str(next_hop(parse_address("http://10.0.0.1/"), "https://cdn.test/z")) == "https://cdn.test/z"
+    for location in (
+        "http://hub.test/",
+        "http://cdn.test/z",
+        "javascript:1",
+        "//user@cdn.test/",
+        "https://h:x/",
+    ):
+        with pytest.raises(SparkError):
+            next_hop(here, location)
