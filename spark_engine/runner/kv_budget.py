@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import psutil
-
 from spark_engine.backends.base import Decoder
+from spark_engine.hardware.memory import read_memory
 
 AUTO_SHARE = 0.5
 LEAST_BYTES = 64 * 1024 * 1024
@@ -16,7 +15,7 @@ class KvBudget:
     def __init__(self, decoder: Decoder, bytes: int = 0) -> None:
         """`bytes` 0: half of the memory that is free now, as the weights are loaded already."""
         self._decoder = decoder
-        self.bytes = bytes or max(LEAST_BYTES, int(AUTO_SHARE * psutil.virtual_memory().available))
+        self.bytes = bytes or max(LEAST_BYTES, int(AUTO_SHARE * read_memory().available_bytes))
         decoder.limit_kv(self.bytes)
         self.context = self._longest(decoder.max_context)
 

@@ -20,8 +20,8 @@ _BYTES = frozenset(f"<0x{byte:02X}>" for byte in range(256))
 
 class Tokens(Struct, frozen=True):
     """`model`: llama.cpp's name of the algorithm, `gpt2` (byte-level BPE) or `llama` (SentencePiece). `merges` only for
-    the first, `scores` only for the second. `adds_space`: before every text. `whole_words`: a word that is a token stays
-    one, whatever the merges say."""
+    the first, `scores` only for the second. `adds_space`: before every text. `whole_words`: a word that is a token
+    stays one, whatever the merges say."""
 
     model: str
     texts: list[str]
