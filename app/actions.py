@@ -8,10 +8,12 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from app.engine_process import EngineLink
+from app.library_notices import found_there, freed_words
 from app.notices import Notice, NoticeBoard, Remedy, from_error
 from spark_engine.client.http import SparkClient
 from spark_engine.errors import SparkError
 from spark_engine.tasks import create_task
+from spark_engine.types.apps import AppRank
 
 
 class Actions(QObject):
@@ -29,6 +31,11 @@ class Actions(QObject):
         self._client, self._link, self._board = client, link, board
         self._busy: set[str] = set()
 
+    @property
+    def client(self) -> SparkClient:
+        """The engine itself, for what is only asked and whose answer is shown where it was asked."""
+        return self._client
+
     def is_busy(self, key: str) -> bool:
         """Whether the intent with this key was begun and its answer is not there yet."""
         return key in self._busy
@@ -41,10 +48,10 @@ class Actions(QObject):
         """Unload a model or variant."""
         self._begin(f"unload:{id}", lambda: self._client.unload(id), lambda: self.unload(id))
 
-    def download(self, model: str) -> None:
+    def download(self, model: str, *, load: bool = True) -> None:
         """Fetch a model of a card or of the hub (`org/name[:variant]`) and load it then; or go on with it."""
-        again = partial(self.download, model)
-        self._begin(f"download:{model}", lambda: self._client.download(model, load=True), again)
+        again = partial(self.download, model, load=load)
+        self._begin(f"download:{model}", lambda: self._client.download(model, load=load), again)
 
     def pause_download(self, id: str) -> None:
         """Stop a download and keep what was fetched."""
@@ -78,9 +85,63 @@ class Actions(QObject):
         """Use the models at an absolute path where they lie, or list again what was forgotten."""
         self._begin(f"adopt:{path}", lambda: self._client.adopt(path), partial(self.adopt, path))
 
+    def adopt_and_tell(self, path: str) -> None:
+        """As `adopt`, and say what was found there."""
+
+        async def adopted() -> None:
+            await self._client.adopt(path)
+            self._board.post(found_there(await self._client.state(), path))
+
+        self._begin(f"adopt:{path}", adopted, partial(self.adopt_and_tell, path))
+
+    def free_memory(self) -> None:
+        """Unload every model that is idle and not pinned, and say which."""
+
+        async def freed() -> None:
+            self._board.post(freed_words(await self._client.free_memory()))
+
+        self._begin("free_memory", freed, self.free_memory)
+
+    def convert(self, id: str, format: str, quantization: str) -> None:
+        """Make another variant of a model."""
+        again = partial(self.convert, id, format, quantization)
+        self._begin(f"convert:{id}", lambda: self._client.convert(id, format, quantization), again)
+
+    def cancel_conversion(self, id: str) -> None:
+        """End a conversion, or put the row of one away that is over."""
+        self._begin(f"cancel_conversion:{id}", lambda: self._client.cancel_conversion(id))
+
+    def pause_app(self, id: str) -> None:
+        """Let an app's requests wait."""
+        self._begin(f"app:{id}", lambda: self._client.pause_app(id))
+
+    def resume_app(self, id: str) -> None:
+        """Let the requests of a paused app go on."""
+        self._begin(f"app:{id}", lambda: self._client.resume_app(id))
+
+    def block_app(self, id: str) -> None:
+        """Refuse an app's requests."""
+        self._begin(f"app:{id}", lambda: self._client.block_app(id))
+
+    def unblock_app(self, id: str) -> None:
+        """Let a blocked app ask again."""
+        self._begin(f"app:{id}", lambda: self._client.unblock_app(id))
+
+    def rank_app(self, id: str, rank: AppRank) -> None:
+        """Say whose requests go first."""
+        self._begin(f"app:{id}", lambda: self._client.rank_app(id, rank))
+
+    def check_health(self) -> None:
+        """Look at everything anew."""
+        self._begin("check_health", self._client.check_health, self.check_health)
+
     def rescan(self) -> None:
         """Look again for models on disk."""
         self._begin("rescan", self._client.rescan, self.rescan)
+
+    def cancel_request(self, id: str) -> None:
+        """End a request that waits or runs."""
+        self._begin(f"cancel_request:{id}", lambda: self._client.cancel_request(id))
 
     def install(self, component: str) -> None:
         """Install a backend component."""
@@ -92,9 +153,28 @@ class Actions(QObject):
         key = f"cancel:{component}"
         self._begin(key, lambda: self._client.cancel_component(component))
 
+    def use_acceleration(self, backend: str, choice: str, *, strict: bool | None = None) -> None:
+        """Run a backend's models by one of its choices, or `auto`; `strict`: never by the CPU instead."""
+        again = partial(self.use_acceleration, backend, choice, strict=strict)
+        self._begin(
+            f"acceleration:{backend}",
+            lambda: self._client.use_acceleration(backend, choice, strict=strict),
+            again,
+        )
+
+    def verify_acceleration(self, backend: str = "", choice: str = "") -> None:
+        """Check a choice, or all there are."""
+        again = partial(self.verify_acceleration, backend, choice)
+        key = f"verify:{backend}:{choice}"
+        self._begin(key, lambda: self._client.verify_acceleration(backend, choice), again)
+
     def start_engine(self) -> None:
         """Start the engine after it was stopped or could not be started."""
         self._link.start_again()
+
+    def restart_engine(self) -> None:
+        """End the engine, whoever started it, and start it again."""
+        self._begin("restart_engine", self._link.restart, self.restart_engine)
 
     def show_folder(self, path: str) -> None:
         """Open the folder that `path` is or lies in with the desktop's own program; a notice where that fails."""

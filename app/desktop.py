@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.actions import Actions
 from app.conversation import Conversation
+from app.conversion_notices import ConversionNotices
 from app.dashboard.window import Window
 from app.download_notices import DownloadNotices
 from app.engine_process import CALLER, EngineLink
@@ -41,6 +42,7 @@ class Desktop(QObject):
         self.link = EngineLink(base, self.client, self.store, self.board)
         self.actions = Actions(self.client, self.link, self.board)
         self.downloads = DownloadNotices(self.store, self.actions, self.board)
+        self.conversions = ConversionNotices(self.store, self.board)
         self.conversation = Conversation(self.client, self)
         self.window = Window(base, self.store, self.actions, self.board, self.conversation)
         self.tray = Tray(self.store, self.actions, self)

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from app.widgets.chip import Shape
-from app.words import amount, duration, plain
+from app.words import duration, plain
 from spark_engine.types.downloads import (
     DownloadEntry,
     DownloadFailed,
@@ -13,9 +13,10 @@ from spark_engine.types.downloads import (
     Fetching,
     Preparing,
     is_running,
+    progress_words,
 )
 from spark_engine.types.models import VariantEntry, is_installed
-from spark_engine.types.quantities import size, time_left
+from spark_engine.types.quantities import size
 
 Step = Literal["pause_download", "resume_download"]
 
@@ -38,38 +39,29 @@ class Transfer(Struct, frozen=True):
 
 def transfer(download: DownloadEntry) -> Transfer:
     """A download that is not over."""
-    so_far = amount(download.bytes_done, download.bytes_total) if download.bytes_total else ""
-    part = fraction(download)
+    words, part = progress_words(download), fraction(download)
+    words = words[:1].upper() + words[1:]
     match download.status:
-        case Preparing(step):
-            words = _joined(step[:1].upper() + step[1:], so_far if download.bytes_done else "")
+        case Preparing():
             return Transfer(part, "preparing", "info", "half", words, "pause_download", "Pause")
         case Fetching(_, _, trouble) if trouble:
-            words = _joined(so_far, trouble)
             return Transfer(part, "waiting", "warn", "triangle", words, "pause_download", "Pause")
-        case Fetching(rate, left, _):
-            told = (f"{size(rate)}/s" if rate else "", f"{time_left(left)} left" if left is not None else "")
-            words = _joined(so_far, *told)
+        case Fetching():
             return Transfer(part, "downloading", "info", "half", words, "pause_download", "Pause")
-        case DownloadFailed(code, title, message, remedy):
-            kept = f"{so_far} kept" if download.bytes_done else "Nothing was fetched yet"
-            details = "\n".join(p for p in (title, message, remedy, f"code: {code}", download.source) if p)
-            told_why = plain(f"{title}. {message}".strip())
-            return Transfer(
-                part,
-                "failed",
-                "bad",
-                "cross",
-                kept,
-                "resume_download",
-                "Try again",
-                told_why,
-                plain(remedy),
-                details,
-            )
+        case DownloadFailed() as failed:
+            return _failed(download, failed, words)
         case _:
-            words = _joined("Paused", so_far)
             return Transfer(part, "paused", "quiet", "dash", words, "resume_download", "Resume")
+
+
+def _failed(download: DownloadEntry, failed: DownloadFailed, words: str) -> Transfer:
+    told = (failed.title, failed.message, failed.remedy, f"code: {failed.code}", download.source)
+    return Transfer(
+        fraction(download), "failed", "bad", "cross", words, "resume_download", "Try again",
+        message=plain(f"{failed.title}. {failed.message}".strip()),
+        remedy=plain(failed.remedy),
+        details="\n".join(part for part in told if part),
+    )  # fmt: skip
 
 
 def fraction(download: DownloadEntry) -> float:
@@ -93,7 +85,3 @@ def checked_words(download: DownloadEntry) -> str:
         f"{size(download.bytes_total)} from {download.source}{revision}, fetched{took}; "
         "the hash of every file was checked."
     )
-
-
-def _joined(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)

@@ -9,7 +9,7 @@ from app.link import Connected, Lost, Refused, Searching, Starting, Stopped
 from app.notices import Notice, NoticeBoard, Remedy, from_error
 from app.store import Store
 from spark_engine.client.http import SparkClient
-from spark_engine.client.process import EngineProcess, start_engine
+from spark_engine.client.process import EngineProcess, start_engine, stop_engine
 from spark_engine.errors import SparkError, StartRefused
 from spark_engine.paths import BaseDir
 from spark_engine.types.state import PhaseChanged, StateSnapshot
@@ -32,7 +32,7 @@ class EngineLink:
         self._engine: EngineProcess | None = None
         self._wanted = asyncio.Event()
         self._attempts = Attempts()
-        self._recovering = False
+        self._recovering = self._restarting = False
 
     @property
     def is_ours(self) -> bool:
@@ -43,6 +43,16 @@ class EngineLink:
         """Try at once, whatever happened before."""
         self._attempts.forget()
         self._wanted.set()
+
+    async def restart(self) -> None:
+        """End the engine, whoever started it, and start one that reads its settings anew. SparkError when it stays."""
+        self._restarting = True
+        try:
+            await stop_engine(self._base)
+        except SparkError:
+            self._restarting = False
+            raise
+        self.start_again()
 
     async def run(self) -> None:
         """Attach or start, follow, recover; until cancelled."""
@@ -86,6 +96,7 @@ class EngineLink:
 
     def _connected(self) -> None:
         self._store.set_link(Connected(self.is_ours))
+        self._restarting = False
         if self._recovering:
             self._recovering = False
             self._board.post(Notice(NOTICE, "ok", "The engine is running again", passing=True))
@@ -94,9 +105,11 @@ class EngineLink:
 
     async def _after_end(self, asked: bool) -> None:
         """The stream ended: rest after a wanted stop, reconnect if the process lives, else start it again."""
-        self._store.set_link(Stopped() if asked else Searching())
+        self._store.set_link(Stopped() if asked and not self._restarting else Searching())
         gone = await self._is_gone(STOP_GRACE_S if asked else GRACE_S)
-        if asked:
+        if asked and self._restarting:
+            await self._until_wanted(STOP_GRACE_S)
+        elif asked:
             self._board.post(_stopped_notice(Remedy("Start engine", self.start_again)))
             await self._until_wanted(None)
         elif gone:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from app.desktop import Desktop, make_ready
 from app.instance import SingleInstance
 from app.theme import Appearance
+from spark_engine import logs
 from spark_engine.paths import base_dir
 
 
@@ -25,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     instance = SingleInstance(base, app)
     if not instance.take():
         return 0 if instance.call_first() else _deaf()
+    with contextlib.suppress(OSError):  # a full disk must not keep the window away
+        logs.setup("app", base.logs)
     Appearance(app, options.theme)
     with qasync.QEventLoop(app) as loop:
         loop.run_until_complete(_run(instance, Desktop(base, hidden=options.hidden)))

@@ -5,6 +5,9 @@ from PySide6.QtCore import QObject, Signal
 from app.link import Connected, LinkStatus, Searching
 from app.repaint import Repaint
 from spark_engine.types.state import (
+    AccelerationChanged,
+    AppChanged,
+    AppDropped,
     ComponentChanged,
     ConversionChanged,
     ConversionDropped,
@@ -13,18 +16,36 @@ from spark_engine.types.state import (
     DownloadDropped,
     EngineEvent,
     EngineState,
+    HardwareSampled,
+    HealthChanged,
     MetricsSampled,
     ModelsListed,
     PhaseChanged,
     ProblemCleared,
     ProblemRaised,
     RequestChanged,
+    RequestsSampled,
+    SettingsChanged,
     StateSnapshot,
     VariantChanged,
     apply_event,
 )
 
-PARTS = ("engine", "models", "requests", "components", "downloads", "conversions", "problems", "metrics")
+PARTS = (
+    "engine",
+    "models",
+    "requests",
+    "components",
+    "downloads",
+    "conversions",
+    "problems",
+    "metrics",
+    "hardware",
+    "acceleration",
+    "settings",
+    "apps",
+    "health",
+)
 _PART_OF: dict[type, tuple[str, ...]] = {
     StateSnapshot: PARTS,
     PhaseChanged: ("engine",),
@@ -32,6 +53,11 @@ _PART_OF: dict[type, tuple[str, ...]] = {
     ModelsListed: ("models",),
     VariantChanged: ("models",),
     RequestChanged: ("requests",),
+    RequestsSampled: ("requests",),
+    SettingsChanged: ("settings",),
+    AppChanged: ("apps",),
+    AppDropped: ("apps",),
+    HealthChanged: ("health",),
     ComponentChanged: ("components",),
     DownloadChanged: ("downloads",),
     DownloadDropped: ("downloads",),
@@ -40,6 +66,8 @@ _PART_OF: dict[type, tuple[str, ...]] = {
     ProblemRaised: ("problems",),
     ProblemCleared: ("problems",),
     MetricsSampled: ("metrics",),
+    HardwareSampled: ("hardware",),
+    AccelerationChanged: ("acceleration",),
 }
 
 
@@ -61,6 +89,11 @@ class Store(QObject):
     conversions_changed = Signal()
     problems_changed = Signal()
     metrics_changed = Signal()
+    hardware_changed = Signal()
+    acceleration_changed = Signal()
+    settings_changed = Signal()
+    apps_changed = Signal()
+    health_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -80,7 +113,7 @@ class Store(QObject):
             self.state = event.state
         elif self.state is not None:
             self.state = apply_event(self.state, event)
-        self._changed.update(_PART_OF[type(event)])
+        self._changed.update(_PART_OF.get(type(event), ()))
         self._repaint.request()
         self.happened.emit(event)
 

@@ -5,7 +5,8 @@ from app.tokens import RADIUS_CARD, RADIUS_CONTROL, SIZE_HERO, SIZE_LEAD, SIZE_S
 
 def stylesheet(theme: Theme) -> str:
     """The whole application's stylesheet."""
-    return "\n".join((_surfaces(theme), _texts(theme), _buttons(theme), _fields(theme), _scrolling(theme)))
+    parts = (_surfaces, _texts, _buttons, _fields, _scrolling, _tables)
+    return "\n".join(part(theme) for part in parts)
 
 
 def _surfaces(t: Theme) -> str:
@@ -32,6 +33,7 @@ def _texts(t: Theme) -> str:
     QLabel {{ color: {t.text[0]}; background: transparent; }}
     QLabel[look="quiet"] {{ color: {t.text[1]}; }}
     QLabel[look="small"] {{ color: {t.text[2]}; font-size: {SIZE_SMALL}px; }}
+    QLabel[look="strong"] {{ font-weight: 600; }}
     QLabel[look="lead"] {{ font-size: {SIZE_LEAD}px; font-weight: 600; }}
     QLabel[look="title"] {{ font-size: {SIZE_TITLE}px; font-weight: 600; }}
     QLabel[look="hero"] {{ font-size: {SIZE_HERO}px; font-weight: 600; }}
@@ -66,6 +68,10 @@ def _buttons(t: Theme) -> str:
     QPushButton[look="inset"] {{ background: {t.surface[1]}; }}
     QPushButton[look="inset"]:hover {{ background: {t.surface[3]}; }}
     QPushButton[look="inset"]:focus {{ {focus} }}
+    QPushButton[look="segment"] {{ background: transparent; color: {t.text[1]}; padding: 5px 10px; }}
+    QPushButton[look="segment"]:hover {{ background: {t.surface[3]}; }}
+    QPushButton[look="segment"]:checked {{ background: {t.surface[3]}; color: {t.text[0]}; }}
+    QPushButton[look="segment"]:focus {{ {focus} }}
     QPushButton[look="entry"] {{
         background: transparent; color: {t.text[1]}; text-align: left; padding: 7px 10px;
         border-radius: {RADIUS_CONTROL}px;
@@ -91,10 +97,13 @@ def _fields(t: Theme) -> str:
         border-radius: {RADIUS_CONTROL}px; padding: 4px 8px; min-height: 20px; selection-background-color: {t.info};
     }}
     QLineEdit:focus {{ border: 2px solid {t.info}; }}
+    QLineEdit[wrong="true"] {{ border: 2px solid {t.bad}; }}
     QComboBox {{
         background: {t.surface[2]}; color: {t.text[0]}; border: 2px solid transparent;
         border-radius: {RADIUS_CONTROL}px; padding: 4px 8px; min-height: 20px;
     }}
+    QFrame[look="inset"] QLineEdit, QFrame[look="inset"] QComboBox {{ background: {t.surface[1]}; }}
+    QLineEdit:disabled, QComboBox:disabled {{ color: {t.text[2]}; }}
     QComboBox:hover {{ background: {t.surface[3]}; }}
     QComboBox:focus {{ border: 2px solid {t.info}; }}
     QComboBox::drop-down {{ border: 0; width: 24px; }}
@@ -117,4 +126,24 @@ def _scrolling(t: Theme) -> str:
     QScrollBar::handle:horizontal:hover {{ background: {t.text[2]}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    """
+
+
+def _tables(t: Theme) -> str:
+    line = mixed(t.text[2], t.surface[1], 0.18)
+    return f"""
+    QTableView {{
+        background: {t.surface[1]}; border: 2px solid transparent; border-radius: {RADIUS_CARD}px; color: {t.text[0]};
+        gridline-color: transparent; outline: 0; selection-background-color: {t.surface[2]};
+        selection-color: {t.text[0]};
+    }}
+    QTableView:focus {{ border: 2px solid {t.info}; }}
+    QTableView::item {{ border-bottom: 1px solid {line}; padding: 0 6px; }}
+    QTableView::item:selected {{ background: {t.surface[2]}; color: {t.text[0]}; }}
+    QHeaderView {{ background: transparent; border: 0; }}
+    QHeaderView::section {{
+        background: transparent; color: {t.text[2]}; font-size: {SIZE_SMALL}px; border: 0;
+        border-bottom: 1px solid {line}; padding: 6px 9px; text-align: left;
+    }}
+    QTableCornerButton::section {{ background: transparent; border: 0; }}
     """

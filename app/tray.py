@@ -16,7 +16,7 @@ from app.store import Store
 from app.tray_icon import tray_icon
 from spark_engine.types.downloads import DownloadEntry, is_running
 from spark_engine.types.models import Ready, Unloaded, VariantEntry, is_moving, status_word
-from spark_engine.types.state import EngineState, find_variant
+from spark_engine.types.state import EngineState, find_variant, ready_variants
 
 Act = Callable[[], None]
 MOST = 8
@@ -112,6 +112,7 @@ class Tray(QObject):
             "copy": lambda: self._actions.copy(argument, "The API address"),
             "load": lambda: self._actions.load(argument),
             "unload": lambda: self._actions.unload(argument),
+            "free": self._actions.free_memory,
         }
         acts[verb]()
 
@@ -121,6 +122,7 @@ def menu_entries(
 ) -> list[Entry]:
     """The whole menu as data."""
     models = _model_entries(state) if state else []
+    models += [Entry("Free memory now", "free")] if state and ready_variants(state) else []
     address = f"{state.engine.address}/v1" if state else ""
     return [
         Entry(now.line),

@@ -2,8 +2,6 @@
 
 import re
 
-from spark_engine.types.quantities import size
-
 _TICKS = re.compile(r"`([^`]+)`")
 _JOINTS = re.compile(r"([/\\_.:-]|\w{24})(?=\w)")
 _LONG = 24
@@ -39,13 +37,6 @@ def plain(text: str) -> str:
 def counted(count: int, one: str, many: str) -> str:
     """`1 request`, `3 requests`."""
     return f"{count} {one if count == 1 else many}"
-
-
-def amount(done: float, total: float) -> str:
-    """How much of something is there: `1.2 of 4.9 GB`, `310 MB of 4.9 GB`."""
-    so_far, whole = size(done), size(total)
-    number, _, unit = so_far.partition(" ")
-    return f"{number if unit == whole.partition(' ')[2] else so_far} of {whole}"
 
 
 def breakable(text: str) -> str:

@@ -6,6 +6,7 @@ SparkError                     code, title, message, remedy, http status
 │   ├── ContextTooLarge 400    the model cannot be loaded with so large a context
 │   └── CannotEmbed     400    the model gives no vectors
 ├── NotAllowed          403    foreign Host or Origin, or a control call without the owner's token
+│   └── AppRefused      403    an app that the owner of this machine has blocked
 ├── NotFound            404    unknown model, request or component
 ├── Conflict            409    not possible in the present state
 ├── TimedOut            504    the time is over
@@ -107,6 +108,18 @@ class NotAllowed(SparkError):
     """The caller may not do this."""
 
     status = 403
+
+
+class AppRefused(NotAllowed):
+    """The owner of this machine has blocked the app that asks."""
+
+    def __init__(self, id: str, name: str) -> None:
+        super().__init__(
+            "app_blocked",
+            "This app may not use Spark",
+            f"{name} was blocked by the owner of this machine.",
+            f"Allow it again in Spark's window under Apps, or with `spark apps unblock {id}`.",
+        )
 
 
 class NotFound(SparkError):

@@ -1,12 +1,20 @@
-"""One line for a model that has no card yet: its name on Hugging Face, and a button that fetches it."""
+"""One line for a model that has no card yet: its name on Hugging Face, and what can be had there."""
 
 import re
 
-from app.actions import Actions
+from app.asking import Inquiry
+from app.dashboard.context import Context
+from app.dashboard.offer_list import OfferList
+from app.dashboard.token_panel import CODES, TokenPanel
 from app.widgets.button import Button
 from app.widgets.card import Card, row
 from app.widgets.field import Field
+from app.widgets.tab_order import order_after
 from app.widgets.text import label, show_text
+from app.words import plain
+from spark_engine.errors import SparkError
+from spark_engine.types.hub import RepositoryOffer
+from spark_engine.types.state import EngineState
 
 _SITE = re.compile(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?", re.IGNORECASE)
 _NAME = re.compile(r"^\w[\w.-]*/\w[\w.-]*(?::\w[\w.-]*)?$", re.ASCII)
@@ -14,42 +22,75 @@ HINT = "Write it as it stands there: organisation/name, and :variant to choose o
 
 
 class AddModel(Card):
-    """Takes `org/name`, `org/name:variant` or the address of the model's page."""
+    """Takes `org/name`, `org/name:variant` or the address of the model's page, and shows what there is."""
 
-    def __init__(self, actions: Actions) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._actions, self._asked = actions, ""
+        self._context, self._name = context, ""
         self.field = Field("Model on Hugging Face", "organisation/name or organisation/name:variant")
-        self.button = Button("Download", "download-simple", name="Download the model from Hugging Face")
-        self._hint = label(look="small", wrap=True)
+        self.button = Button(
+            "Show", "magnifying-glass", name="Show what the repository on Hugging Face offers"
+        )
+        self.hint = label(look="small", wrap=True, selectable=True)
+        self.token, self.offer = TokenPanel("this model", context), OfferList(context)
+        self._asked = Inquiry(self)
         line = row(label("Add a model from Hugging Face"), self.field, self.button)
         self.column.addLayout(line)
-        self.column.addWidget(self._hint)
-        self.field.textChanged.connect(self._draw)
-        self.field.returnPressed.connect(self._act)
-        self.button.clicked.connect(self._act)
-        actions.busy_changed.connect(self._draw)
-        actions.done.connect(self._done)
+        for part in (self.hint, self.token, self.offer):
+            self.column.addWidget(part)
+        for part in (self.hint, self.token):
+            part.hide()
+        self._connect()
         self._draw()
 
-    def _act(self) -> None:
+    def _connect(self) -> None:
+        self.field.textChanged.connect(self._typed)
+        self.field.returnPressed.connect(self._look)
+        self.button.clicked.connect(self._look)
+        self.token.saved.connect(self._ask)
+        self._asked.moved.connect(self._draw)
+        self._asked.answered.connect(self._show_offer)
+        self._asked.refused.connect(self._show_refusal)
+
+    def show_state(self, state: EngineState) -> None:
+        """What came here or began meanwhile."""
+        self.offer.show_state(state)
+
+    def _look(self) -> None:
         name = repository_name(self.field.text())
-        show_text(self._hint, "" if name else HINT)
-        if name and not self._actions.is_busy(f"download:{name}"):
-            self._asked = name
-            self._actions.download(name)
+        show_text(self.hint, "" if name else HINT)
+        if name and not (self._asked.is_open and name == self._name):
+            self._name = name
+            self._ask()
+
+    def _ask(self) -> None:
+        self.token.hide()
+        self.offer.clear()
+        self._asked.ask(lambda: self._context.actions.client.offers(self._name), "offers")
+        show_text(self.hint, f"Asking Hugging Face what there is of {self._name}.")
+
+    def _typed(self) -> None:
+        """Another name: what was asked before is no longer of interest."""
+        self._asked.drop()
+        self.token.hide()
+        show_text(self.hint, "")
+        self._draw()
 
     def _draw(self) -> None:
-        name = repository_name(self.field.text())
-        busy = bool(name) and self._actions.is_busy(f"download:{name}")
-        self.button.setEnabled(bool(name) and not busy)
-        asking = f"Asking Hugging Face for {name}." if busy else ""
-        show_text(self._hint, asking or (self._hint.text() if self._hint.text() == HINT and not name else ""))
+        self.button.setEnabled(bool(repository_name(self.field.text())) and not self._asked.is_open)
 
-    def _done(self, key: str) -> None:
-        """It is on its way: the field is free for the next one."""
-        if key == f"download:{self._asked}" and repository_name(self.field.text()) == self._asked:
-            self.field.clear()
+    def _show_offer(self, offer: RepositoryOffer) -> None:
+        show_text(self.hint, "")
+        self.offer.show_offer(offer, self._context.store.state)
+        order_after(self.button, self.offer)
+
+    def _show_refusal(self, error: SparkError) -> None:
+        asks = error.code in CODES
+        said = (f"{error.title}.", error.message, "" if asks else error.remedy)
+        show_text(self.hint, plain(" ".join(part for part in said if part)))
+        if asks:
+            self.token.open(self._name.partition(":")[0], error.code)
+            order_after(self.button, self.token)
 
 
 def repository_name(text: str) -> str:

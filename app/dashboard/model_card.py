@@ -2,6 +2,7 @@
 
 from app.dashboard.context import Context
 from app.dashboard.row_action import recommended
+from app.dashboard.row_panels import made_of
 from app.dashboard.variant_row import VariantRow
 from app.tokens import GRID
 from app.widgets.card import Card, row, rule
@@ -47,7 +48,8 @@ class ModelCard(Card):
         """Show the present state of every variant; nothing is done where nothing changed, unless `anew`."""
         downloads = {v.id: d for v in model.variants if (d := state.downloads.get(v.id)) is not None}
         is_default = state.default_model.partition(":")[0] == model.id
-        what = (model, state.components, downloads, is_default, self._foremost)
+        made = [made_of(v.id, state) for v in model.variants]
+        what = (model, state.components, downloads, made, is_default, self._foremost)
         if what == self._shown and not anew:
             return
         self._shown = what

@@ -26,7 +26,7 @@ class ModelsPage(CardPage):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context, self._store = context, context.store
-        self.head, self.shelf = ModelsHead(context.actions), Shelf(context)
+        self.head, self.shelf = ModelsHead(context), Shelf(context)
         self.coming: dict[str, DownloadCard] = {}
         self._order = Order()
         self._nothing = label(look="quiet", wrap=True)
@@ -41,6 +41,7 @@ class ModelsPage(CardPage):
         store = self._store
         for signal in (
             store.link_changed, store.models_changed, store.components_changed, store.downloads_changed,
+            store.conversions_changed,
         ):  # fmt: skip
             signal.connect(self._draw)
         self.empty.acted.connect(self._act)
@@ -88,7 +89,7 @@ class ModelsPage(CardPage):
     def _draw_models(self, state: EngineState) -> None:
         if set(self._order.ids) != set(state.models):
             self._order = ordered(state)
-        self.head.show_count(len(state.models))
+        self.head.show_state(state)
         wanted = self.head.wanted
         sections = [
             Section(title, tuple(state.models[id] for id in ids if is_meant(state.models[id], wanted)))

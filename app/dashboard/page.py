@@ -10,6 +10,7 @@ from app.widgets.empty_state import EmptyState
 from app.words import plain
 
 WIDEST = 920
+QWIDGETSIZE_MAX = 16_777_215
 
 
 class Page(QWidget):
@@ -40,6 +41,12 @@ class CardPage(Page):
         self.area = _scrolling(self.column)
         self._stack.addWidget(self.area)
         self._stack.addWidget(self.empty)
+
+    def use_whole_width(self) -> None:
+        """For tables: what is wide may be read."""
+        content = self.area.widget()
+        assert content is not None
+        content.setMaximumWidth(QWIDGETSIZE_MAX)
 
     def show_cards(self) -> None:
         """The page is live."""

@@ -51,7 +51,7 @@ class Rail(QWidget):
         button.setIconSize(QSize(ICON_BODY, ICON_BODY))
         button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
         button.setCheckable(True)
-        button.setToolTip(f"{word} (Ctrl+{at + 1})")
+        button.setToolTip(f"{word} (Ctrl+{(at + 1) % 10})")
         button.clicked.connect(lambda: self.chosen.emit(id))
         self._group.addButton(button)
         return button

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QWidget
 
+from app.conversion_words import agreement_badge, agreement_detail
 from app.download_words import checked_words
 from app.fit_words import fit_badge, speed_words
 from app.origins import origin_words
@@ -27,8 +28,11 @@ class RowFacts(QWidget):
             Chip("checked", "ok", "check", bare=True, small=True),
         )
         self.speed, self.origin = label(look="small"), ElidedLabel(look="small", snug=True)
+        self.agreement = Chip(bare=True, small=True)
         self.setMinimumHeight(HEIGHT)
-        self.setLayout(row(self.fit, self.speed, self.origin, self.checked, None, spacing=2 * GRID))
+        self.setLayout(
+            row(self.fit, self.speed, self.agreement, self.origin, self.checked, None, spacing=2 * GRID)
+        )
 
     def show_facts(self, variant: VariantEntry, download: DownloadEntry | None, models: Path) -> None:
         """Show what is known now; `download` is the one that brought it, `models` Spark's folder of models."""
@@ -40,9 +44,18 @@ class RowFacts(QWidget):
         self.checked.setVisible(arrived is not None)
         if arrived is not None:
             self.checked.tell(checked_words(arrived))
-        self.setVisible(
-            any(not part.isHidden() for part in (self.fit, self.speed, self.origin, self.checked))
-        )
+        self._show_agreement(variant)
+        parts = (self.fit, self.speed, self.agreement, self.origin, self.checked)
+        self.setVisible(any(not part.isHidden() for part in parts))
+
+    def _show_agreement(self, variant: VariantEntry) -> None:
+        """How well what Spark converted agrees with its original."""
+        words = agreement_badge(variant)
+        self.agreement.setVisible(bool(words))
+        if words:
+            compared = variant.agreement is not None
+            self.agreement.show_state(words, "ok" if compared else "quiet", "check" if compared else "ring")
+            self.agreement.tell(agreement_detail(variant))
 
     def _show_fit(self, variant: VariantEntry) -> None:
         """What loading would take is of interest before, not after."""

@@ -8,11 +8,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.dashboard.context import Context
+from app.dashboard.download_question import DownloadQuestion, needs_words
 from app.dashboard.download_row import DownloadRow
 from app.dashboard.removal import removal
 from app.dashboard.row_action import RowAction, row_action
 from app.dashboard.row_facts import RowFacts
 from app.dashboard.row_menu import row_acts, row_menu
+from app.dashboard.row_panels import RowPanels, made_of
 from app.dashboard.row_words import row_text, state_mark
 from app.download_words import transfer, unfinished
 from app.headline import variant_words
@@ -26,7 +28,7 @@ from app.widgets.progress_row import ProgressRow
 from app.widgets.text import ElidedLabel, label, show_text
 from spark_engine.types.components import ComponentEntry, Installing
 from spark_engine.types.downloads import DownloadEntry
-from spark_engine.types.models import Loading, Unloaded, VariantEntry
+from spark_engine.types.models import Loading, NotInstalled, Unloaded, VariantEntry
 from spark_engine.types.quantities import size
 from spark_engine.types.state import EngineState
 
@@ -116,17 +118,34 @@ class VariantRow(QWidget):
         _chain(self.more, made.keep, made.go_on)
         return made
 
+    @cached_property
+    def download_question(self) -> DownloadQuestion:
+        """Asks before a download that needs more than the model."""
+        made = self._added(DownloadQuestion(self._context))
+        made.declined.connect(self.button.setFocus)
+        _chain(self.more, made.keep, made.other, made.go_on)
+        return made
+
+    @cached_property
+    def panels(self) -> RowPanels:
+        """Its load options, what it can become, and what is being made of it."""
+        return self._added(RowPanels(self._variant.id, self._full_name, self._context, self.more))
+
     def show_variant(self, variant: VariantEntry, state: EngineState, *, best: bool = False) -> None:
         """Show the present state. `best`: this is the one of its model to fetch."""
         self._variant = variant
-        component = state.components.get(variant.component) if variant.component else None
+        component = self._component(state)
         lacking = component if isinstance(variant.status, Unloaded) else None
         coming = unfinished(variant, state.downloads)
         self._size.setText(size(variant.size_bytes) if variant.size_bytes else "")
         self.chip.show_state(*state_mark(variant, lacking, transfer(coming) if coming else None))
         self.facts.show_facts(variant, state.downloads.get(variant.id), self._models)
         self._show_words(variant, lacking)
+        if component is not None and isinstance(variant.status, NotInstalled):
+            show_text(self._detail, needs_words(component))
         self._show_progress(variant, component)
+        if "panels" in self.__dict__ or made_of(variant.id, state):
+            self.panels.show_state(variant, state)
         self._show_download(coming)
         self._show_action(None if coming else row_action(variant, component), best=best)
 
@@ -171,8 +190,17 @@ class VariantRow(QWidget):
         return part
 
     def _act(self) -> None:
-        if self._action is not None:
+        state = self._context.store.state
+        if self._action is None:
+            return
+        if self._action.intent == "download" and state is not None:
+            self.download_question.begin(self._variant.id, self._full_name, self._component(state))
+        else:
             getattr(self._context.actions, self._action.intent)(self._action.argument)
+
+    def _component(self, state: EngineState) -> ComponentEntry | None:
+        """The one it needs that is not installed."""
+        return state.components.get(self._variant.component) if self._variant.component else None
 
     def _cancel_install(self) -> None:
         self._context.actions.cancel_install(self._variant.component or self._variant.format)
@@ -181,7 +209,15 @@ class VariantRow(QWidget):
         return row_menu(self._variant, self._model_name, self._models)
 
     def _choose(self, key: str) -> None:
-        row_acts(self._variant, self._context.actions, self._models, self._ask_to_remove)[key]()
+        asking = {"remove": self._ask_to_remove, "options": self._open_options, "convert": self._open_convert}
+        row_acts(self._variant, self._context.actions, self._models, asking)[key]()
+
+    def _open_options(self) -> None:
+        self.panels.open_options(self._variant)
+
+    def _open_convert(self) -> None:
+        if self._context.store.state is not None:
+            self.panels.open_convert(self._context.store.state)
 
     def _remove(self) -> None:
         taken_away = removal(self._variant, self._model_name, self._models)

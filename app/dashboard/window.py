@@ -64,7 +64,7 @@ class Window(QMainWindow):
 
     def _bind_keys(self) -> None:
         for at, page in enumerate(PAGES):
-            self._key(f"Ctrl+{at + 1}", lambda id=page.id: self.go(id))
+            self._key(f"Ctrl+{(at + 1) % 10}", lambda id=page.id: self.go(id))
         self._key("Ctrl+N", self._new_chat)
         self._key("Esc", self.context.conversation.stop)
         self._key("F5", lambda: self.page.recheck())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QLabel, QWidget
 
 SAME_LINE = 12
@@ -21,6 +21,16 @@ def follow_reading_order(regions: Sequence[QWidget], before_last: QWidget | None
     middle = [before_last] if before_last is not None else []
     for before, after in pairwise([*first, *middle, *focusable(regions[-1])]):
         QWidget.setTabOrder(before, after)
+
+
+def order_after(before: QWidget, region: QWidget) -> None:
+    """Chain what is below `region` right after `before`, as soon as it has its place."""
+
+    def chain() -> None:
+        for one, other in pairwise([before, *focusable(region)]):
+            QWidget.setTabOrder(one, other)
+
+    QTimer.singleShot(0, region, chain)
 
 
 def _takes_tab(widget: QWidget) -> bool:

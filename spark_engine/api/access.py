@@ -7,12 +7,11 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer
 from msgspec import Struct
 
+from spark_engine.api.asking import CLIENT
 from spark_engine.api.guard import OWNER
 from spark_engine.config.load import Config
 from spark_engine.engine.interface import InferenceEngine
 from spark_engine.errors import NotAllowed
-
-MAX_CLIENT_NAME = 80
 
 
 class Services(Struct, frozen=True):
@@ -55,10 +54,9 @@ async def may_infer(request: Request) -> None:
         await require_owner(request)
 
 
-def client_name(request: Request) -> str:
-    """Who asks, as the User-Agent says; for people to see, never to authorise."""
-    said = request.headers.get("user-agent", "")
-    return "".join(c for c in said if c.isprintable())[:MAX_CLIENT_NAME]
+def client_of(request: Request) -> str:
+    """Who asks, as the engine's apps know it; for people to see and for fairness, never to authorise."""
+    return str(request.scope.get(CLIENT, ""))
 
 
 def _is_owner(request: Request) -> bool:

@@ -8,7 +8,18 @@ from starlette.responses import Response
 from spark_engine import __version__
 from spark_engine.api import probes
 from spark_engine.api.access import Services
-from spark_engine.api.control import models
+from spark_engine.api.asking import Asking
+from spark_engine.api.control import (
+    acceleration,
+    apps,
+    hardware,
+    health,
+    hub,
+    logs,
+    models,
+    requests,
+    settings,
+)
 from spark_engine.api.control import replies as control_replies
 from spark_engine.api.control import routes as control
 from spark_engine.api.disconnect import ClientGone, on_client_gone
@@ -27,9 +38,17 @@ DIALECTS: tuple[APIRouter, ...] = (
     embeddings.router,
     control.router,
     models.router,
+    hub.router,
+    hardware.router,
+    acceleration.router,
+    requests.router,
+    logs.router,
+    settings.router,
+    apps.router,
+    health.router,
     probes.router,
 )
-STRUCTS = (*openai_replies.STRUCTS, *embeddings_replies.STRUCTS, *control_replies.STRUCTS)
+STRUCTS = (*openai_replies.STRUCTS, *embeddings_replies.STRUCTS, *control_replies.STRUCTS, probes.Readiness)
 # The framework's own observability hooks stay off, whatever the environment says.
 _SILENT = {
     "tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False,
@@ -52,7 +71,7 @@ def build_app(services: Services) -> DocumentedApi:
     for router in DIALECTS:
         app.include_router(router)
     _add_docs(app)
-    _add_errors(app)
+    _add_errors(app, services)
     return app
 
 
@@ -71,12 +90,13 @@ def limits_for(config: Config, port: int | None) -> Limits:
     )
 
 
-def _add_errors(app: DocumentedApi) -> None:
+def _add_errors(app: DocumentedApi, services: Services) -> None:
     app.add_exception_handler(SparkError, on_spark_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(ClientGone, on_client_gone)
     app.add_middleware(UnexpectedErrors)
+    app.add_middleware(Asking, desk=services.engine.apps)
 
 
 def _add_docs(app: DocumentedApi) -> None:

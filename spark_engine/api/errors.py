@@ -128,6 +128,8 @@ def invalid_request(faults: Sequence[Mapping[str, Any]], body: Any) -> InvalidRe
 
 def field_path(loc: Sequence[int | str], body: Any, *, missing: bool = False) -> str:
     """`messages[0].content` for pydantic's location, leaving out what names no field (branches of unions)."""
+    if loc[0] == "query":
+        return str(loc[-1])
     path, here = "", body
     for place, part in enumerate(loc[1:]):
         last = place == len(loc) - 2

@@ -2,6 +2,7 @@
 
 import msgspec
 from fastapi import APIRouter
+from msgspec import Struct
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,13 +11,20 @@ from spark_engine.api.errors import WrongMethod, error_response
 from spark_engine.api.openapi import replies
 from spark_engine.engine.interface import InferenceEngine
 from spark_engine.errors import NotFound
-from spark_engine.types.health import HealthReport
+from spark_engine.types.health import Problem
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 router = APIRouter(tags=["Probes"], default_response_class=Response)
 
 
-_HEALTH = {**replies(HealthReport, "Ready."), **replies(HealthReport, "Not ready, and why.", status=503)}
+class Readiness(Struct, frozen=True):
+    """Whether requests are answered, and every problem that stands."""
+
+    ready: bool
+    problems: tuple[Problem, ...] = ()
+
+
+_HEALTH = {**replies(Readiness, "Ready."), **replies(Readiness, "Not ready, and why.", status=503)}
 
 
 @router.get("/health", responses=_HEALTH)
@@ -32,9 +40,10 @@ async def metrics(engine: EngineAccess) -> Response:
 
 
 def health_response(engine: InferenceEngine) -> Response:
-    """The health report."""
+    """Readiness and its reasons; the whole report is for the owner alone."""
     report = engine.health()
-    return Response(msgspec.json.encode(report), 200 if report.ready else 503, media_type="application/json")
+    told = Readiness(report.ready, report.problems)
+    return Response(msgspec.json.encode(told), 200 if report.ready else 503, media_type="application/json")
 
 
 def metrics_response(engine: InferenceEngine) -> Response:

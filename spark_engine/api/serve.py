@@ -135,6 +135,7 @@ def _busy_probe(setting: str, port: int, path: str) -> Problem:
         title=f"Port {port} is busy",
         message=f"{holder_of(port)} listens on it, so {path} is served on the API's port only.",
         remedy=f"End it, or set {setting} to another port (0 switches it off).",
+        part="api",
     )
 
 

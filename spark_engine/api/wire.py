@@ -11,6 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from spark_engine.api.errors import TooSlow, error_json
+from spark_engine.api.peers import CONNECTION, Connection, peer_of
 from spark_engine.errors import InvalidRequest, SparkError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ class GuardedProtocol(H11Protocol):
     """One connection. `head_timeout_s`: from its start, or a further request's first byte, to the head's end."""
 
     def __init__(self, config: Config, server_state: ServerState, head_timeout_s: float) -> None:
-        super().__init__(config, server_state, {})
+        super().__init__(config, server_state, {CONNECTION: Connection()})
         self.logger = _quiet
         self._head_timeout_s = head_timeout_s
         self._head_deadline: asyncio.TimerHandle | None = None
@@ -29,6 +30,7 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected."""
         super().connection_made(transport)
+        self.app_state[CONNECTION].peer = peer_of(transport)
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(_too_many())
         else:

@@ -13,6 +13,9 @@ from spark_engine.types.models import Pooling
 Logits = NDArray[np.float32]
 Hidden = NDArray[np.float32]
 
+FLOAT_ROUNDING, INTEGER_ROUNDING = 0.01, 0.5
+"""`Decoder.rounding` of models that compute in 32-bit numbers, and of those that round activations to 8-bit ones."""
+
 
 class LoadStep(Struct, frozen=True):
     """Progress of loading: `fraction` 0..1 and a short phrase for people."""
@@ -60,13 +63,15 @@ class Decoder(Protocol):
     `max_logits`: the largest `last` it takes, of entries with no more tokens than that. `pooling`: how the model's
     files say its embeddings are made; None when they don't. `original_context`: a longer sequence is computed with
     other rotary factors, from its first token on; None: none is. A slot whose sequence outgrows it, or is cut below it,
-    is computed anew within `forward`, in one go; `reach` avoids that.
+    is computed anew within `forward`, in one go; `reach` avoids that. `rounding`: logits by which a lead surely
+    differs less between tokens computed several at a time and one at a time.
     """
 
     vocab_size: int
     max_slots: int
     max_context: int
     max_logits: int
+    rounding: float
     original_context: int | None
     device: str
     pooling: Pooling | None

@@ -129,6 +129,7 @@ class EchoDecoder:
     max_slots = 0
     max_context = 0
     max_logits = 1
+    rounding = 0.0
     original_context: int | None = None
     device = "echo"
     pooling: Pooling | None = None

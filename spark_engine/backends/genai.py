@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnxruntime_genai as og
 
-from spark_engine.backends.base import Decoder, LoadStep, Logits, Reading, SlotInput
+from spark_engine.backends.base import INTEGER_ROUNDING, Decoder, LoadStep, Logits, Reading, SlotInput
 from spark_engine.backends.cores import physical_cores
 from spark_engine.backends.cutting import cuts
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
@@ -39,6 +39,7 @@ class GenaiDecoder:
     max_slots = 0
     max_context = 0
     max_logits = 1
+    rounding = INTEGER_ROUNDING
     original_context: int | None = None
     device = ""
     pooling: Pooling | None = None

@@ -1,4 +1,4 @@
-"""The GGUF backend: drives llama.cpp's low-level interface, one run for all rows that decode or prefill."""
+"""The GGUF backend: drives llama.cpp's low-level interface: a run for all rows that decode, and one a prefill chunk."""
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -6,15 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.base import FLOAT_ROUNDING, INTEGER_ROUNDING, Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import physical_cores
+from spark_engine.backends.cutting import cuts
 from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.gguf_batch import Batch
 from spark_engine.backends.gguf_library import llama, native_log
 from spark_engine.backends.gguf_model import GgufModel, load_weights
 from spark_engine.backends.gguf_reading import GgufReading
 from spark_engine.backends.gguf_sides import Sides, context_and_switch
-from spark_engine.backends.gguf_streams import BATCH, MOST_LOGITS, ContextSettings
+from spark_engine.backends.gguf_streams import BATCH, MICRO_BATCH, MOST_LOGITS, ContextSettings
 from spark_engine.backends.gguf_vocabulary import GgufVocabulary
 from spark_engine.backends.rope_switch import by_side, forward_across
 from spark_engine.backends.vocabulary import Vocabulary
@@ -30,6 +31,7 @@ class GgufDecoder:
     max_slots = 0
     max_context = 0
     max_logits = MOST_LOGITS
+    rounding = INTEGER_ROUNDING
     original_context: int | None = None
     device = "CPU"
     pooling: Pooling | None = None
@@ -39,6 +41,7 @@ class GgufDecoder:
         require_cpu(plan.device, "GGUF")
         self._model = yield from _loaded(Path(plan.path))
         self.vocab_size, self.pooling = self._model.vocab_size, self._model.pooling
+        self.rounding = FLOAT_ROUNDING if self._model.is_float32 else INTEGER_ROUNDING
         self.max_slots = min(plan.slots, int(llama.llama_max_parallel_sequences()))
         self.max_context, self.original_context = context_and_switch(self._model, plan.context)
         yield LoadStep(0.95, "warming up")
@@ -56,7 +59,7 @@ class GgufDecoder:
         yield LoadStep(1.0, "ready")
 
     def forward(self, batch: Sequence[SlotInput]) -> list[Logits | None]:
-        """All entries in one run, or in as few as hold them."""
+        """All single tokens in one run; then piece by piece."""
         for entry in batch:
             entry.check_place(self._sides[entry.slot].length(entry.slot), self.max_context)
         return forward_across(self._sides.switch, batch, self._forward)
@@ -120,27 +123,25 @@ class GgufDecoder:
             self._streams.set_length(entry.slot, entry.position + len(entry.tokens))
 
     def _compute(self, group: list[SlotInput], results: dict[int, Logits]) -> None:
-        """Fill runs with the entries in the order of their streams: llama.cpp joins only neighbours."""
+        """All single tokens in one run; then piece by piece. In a run of several lengths llama.cpp would compute the
+        first token of each beside the others' and only then the rest: other bits, and slower."""
         places: dict[int, range] = {}
-        self._batch.clear()
-        for entry in sorted(group, key=lambda entry: self._streams.stream(entry.slot)):
-            if self._is_too_much(entry):
-                self._run(places, results)
-            done, total = 0, len(entry.tokens)
-            while done < total:
-                part = list(entry.tokens[done : done + self._batch.room])
-                self._batch.add(part, entry.position + done, self._streams.stream(entry.slot))
-                done += len(part)
-                if done == total and entry.wants_logits:
-                    places[entry.slot] = self._batch.want_last(entry.last)
-                if not self._batch.room:
-                    self._run(places, results)
+        singles = [entry for entry in group if len(entry.tokens) == 1]
+        # llama.cpp joins only neighbours.
+        for entry in sorted(singles, key=lambda entry: self._streams.stream(entry.slot)):
+            self._add(entry, slice(0, 1), places)
         self._run(places, results)
+        for entry in group:
+            if len(entry.tokens) > 1:
+                for cut in cuts(len(entry.tokens), MICRO_BATCH):
+                    self._add(entry, cut, places)
+                    self._run(places, results)
 
-    def _is_too_much(self, entry: SlotInput) -> bool:
-        """Whether a run can't hold all an entry wants logits for beside what the batch holds."""
-        apart = entry.last > 1 and len(entry.tokens) > self._batch.room
-        return apart or self._batch.outputs + entry.last > self._streams.outputs
+    def _add(self, entry: SlotInput, cut: slice, places: dict[int, range]) -> None:
+        """Put a part of an entry into the batch."""
+        self._batch.add(list(entry.tokens[cut]), entry.position + cut.start, self._streams.stream(entry.slot))
+        if entry.wants_logits and cut.stop == len(entry.tokens):
+            places[entry.slot] = self._batch.want_last(entry.last)
 
     def _run(self, places: dict[int, range], results: dict[int, Logits]) -> None:
         """Compute what is in the batch, take the logits that were wanted, empty the batch."""

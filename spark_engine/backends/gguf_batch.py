@@ -14,7 +14,6 @@ class Batch:
 
     def __init__(self, size: int) -> None:
         self.size, self.count = size, 0
-        self.outputs = 0
         self._tokens = np.zeros(size, np.int32)
         self._positions = np.zeros(size, np.int32)
         self._streams = np.zeros(size, np.int32)
@@ -40,12 +39,11 @@ class Batch:
     def want_last(self, count: int) -> range:
         """Ask for logits after the `count` tokens added last; their places, by which llama.cpp gives them."""
         self._wanted[self.count - count : self.count] = 1
-        self.outputs += count
         return range(self.count - count, self.count)
 
     def clear(self) -> None:
         """Forget all tokens."""
-        self.count = self.outputs = 0
+        self.count = 0
 
     def native(self) -> Any:
         """The batch as llama.cpp's structure, valid as long as this object."""

@@ -49,7 +49,8 @@ class Sides:
 
     def limit(self, limit: int) -> None:
         """How many bytes all streams may have; only what is in use itself may take more."""
-        self._limit = self._short.limit = limit
+        self._limit = limit
+        self._short.shrink_to(limit)
 
     def measure(self, slot: int) -> None:
         """Learn from a slot with two positions how many bytes a position takes."""
@@ -80,7 +81,7 @@ class Sides:
             other = self._short if streams is self._long else self._long
             other.shrink_to(self._limit - streams.nbytes_with(ends))
             streams.limit = self._limit - other.nbytes
-        streams.reserve(ends)
+        streams.reserve(ends, max(entry.reach for entry in group))
 
     def copy(self, slot_from: int, slot_to: int, length: int) -> None:
         """Make the first `length` positions of one slot those of another, on the same side."""

@@ -21,6 +21,7 @@ MOST_LOGITS = 16  # that one slot may want in a run
 CONTEXT_BLOCK = 256  # llama.cpp rounds a stream's length up to it
 SHRINK_BELOW = 4
 LIVELY_RUNS = 32
+START_ROWS = 2  # so that a second sequence need not wait for a new context
 _SAVED_BESIDES = 12  # bytes: with each position its number, and that one sequence has it, and which
 _FLASH_ATTENTION_OFF = 0  # its kernels for one row and for many round differently
 
@@ -83,11 +84,6 @@ class Streams:
         """Whether no slot has a stream."""
         return not self._stream_of
 
-    @property
-    def outputs(self) -> int:
-        """How many tokens of one run may want logits."""
-        return self._outputs(self.rows)
-
     def holds(self, slot: int) -> bool:
         """Whether a slot has a stream here."""
         return slot in self._stream_of
@@ -120,12 +116,13 @@ class Streams:
             raise ValueError(f"slot {slot} does not remember what {length} positions need any more")
         self.set_length(slot, length)
 
-    def reserve(self, needs: dict[int, int]) -> None:
-        """Give each slot a stream, and every stream room for the positions its slot needs."""
+    def reserve(self, needs: dict[int, int], reach: int = 0) -> None:
+        """Give each slot a stream, and every stream room for the positions its slot needs; when it grows, for `reach`
+        if that is allowed."""
         rows = len(self._stream_of.keys() | needs.keys())
         most = max(needs.values(), default=0)
         if rows > self.rows or most > self.capacity:
-            self._grow(rows, most)
+            self._grow(rows, most, reach)
         for slot in needs:
             if slot not in self._stream_of:
                 self._stream_of[slot] = self._lowest_free()
@@ -165,7 +162,7 @@ class Streams:
         self.set_length(slot, 1)
         self.cells = Cells(both - self._saved_bytes(slot) - _SAVED_BESIDES, fewest)
         self.set_length(slot, 0)
-        self._resize(fewest, self.capacity)
+        self._resize(self._fewest, self.capacity)
 
     def shrink_to(self, limit: int) -> None:
         """Have at most so many bytes from now on, if what is in use allows that."""
@@ -213,13 +210,18 @@ class Streams:
         llama.llama_free(self.context)
         self.context, self.rows, self.capacity, self._stream_of = new, rows, capacity, stream_of
 
-    def _grow(self, rows: int, positions: int) -> None:
+    @property
+    def _fewest(self) -> int:
+        """How many streams to have at least where the limit allows."""
+        return max(self.cells.fewest, min(START_ROWS, self.settings.slots))
+
+    def _grow(self, rows: int, positions: int, reach: int) -> None:
         """At least `rows` streams of `positions`: twice what there was if the limit allows, else what is needed."""
         roomy_rows = self.rows if rows <= self.rows else min(self.settings.slots, max(rows, 2 * self.rows))
         roomy = (
             self.capacity
             if positions <= self.capacity
-            else self.settings.rounded(max(positions, 2 * self.capacity))
+            else self.settings.rounded(max(positions, reach, 2 * self.capacity))
         )
         if roomy_rows * roomy * self.cells.bytes > self.limit:
             roomy_rows = max(self.cells.fewest, rows)
@@ -228,10 +230,11 @@ class Streams:
 
     def _shrink(self) -> None:
         over = self.nbytes > self.limit
-        rows = max(self.cells.fewest, len(self._stream_of))
+        rows = max(self.cells.fewest if over else self._fewest, len(self._stream_of))
         longest = (1 if over else 2) * max(self._lengths.values(), default=0)
         room = min(self.capacity, self.settings.rounded(longest))
-        if self.rows * self.capacity >= (1 if over else SHRINK_BELOW) * rows * room:
+        factor = 1 if over else SHRINK_BELOW if self._stream_of else 2
+        if self.rows * self.capacity >= factor * rows * room:
             self._resize(rows, room)
 
     def _gather(self, slots: Iterable[int]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.base import INTEGER_ROUNDING, Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import threads_for
 from spark_engine.backends.cutting import cuts
 from spark_engine.backends.devices import require_cpu
@@ -46,6 +46,7 @@ class OnnxDecoder:
     max_slots = 0
     max_context = 0
     max_logits = 1
+    rounding = INTEGER_ROUNDING
     original_context: int | None = None
     device = "CPU"
     pooling: Pooling | None = None

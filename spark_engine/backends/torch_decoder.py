@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spark_engine.backends.base import Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.base import FLOAT_ROUNDING, Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import physical_cores
 from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
@@ -37,6 +37,7 @@ class TorchDecoder:
     max_slots = 0
     max_context = 0
     max_logits = 16
+    rounding = FLOAT_ROUNDING
     original_context: int | None = None
     device = "CPU"
     pooling: Pooling | None = None

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from spark_engine import __version__
-from spark_engine.cli import backends, bench, chat, configuration, doctor, models, serve, status, stop
+from spark_engine.cli import (
+    acceleration,
+    apps,
+    backends,
+    bench,
+    chat,
+    configuration,
+    doctor,
+    models,
+    serve,
+    status,
+    stop,
+)
 from spark_engine.cli.shell import BaseDirOption
 
 app = typer.Typer(
@@ -23,6 +35,8 @@ app.command()(status.status)
 app.command()(chat.chat)
 app.add_typer(models.app, name="models")
 app.add_typer(backends.app, name="backends")
+app.add_typer(acceleration.app, name="acceleration")
+app.add_typer(apps.app, name="apps")
 app.command()(doctor.doctor)
 app.command()(bench.bench)
 app.add_typer(configuration.app, name="config")

@@ -1,17 +1,20 @@
-"""`spark config`: the settings, where each value comes from, and a sample file."""
+"""`spark config`: the settings, where each value comes from, changing them, and a sample file."""
 
 import os
 from typing import Annotated
 
 import typer
 
+from spark_engine.cli import changing
 from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, told
 from spark_engine.cli.terminal import table
 from spark_engine.cli.words import printable
 from spark_engine.config.load import Config, load_config
 from spark_engine.config.schema import SETTINGS, Setting
 
-app = typer.Typer(help="Show the settings and where they come from.", no_args_is_help=True)
+app = typer.Typer(help="Show the settings, where they come from, and change them.", no_args_is_help=True)
+app.command("set")(changing.set_value)
+app.command()(changing.unset)
 
 
 @app.command()

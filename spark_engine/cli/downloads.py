@@ -7,12 +7,19 @@ import typer
 from rich.text import Text
 
 from spark_engine.cli.following import fetched, loaded
-from spark_engine.cli.progress import download_words, progress_bar
+from spark_engine.cli.needing import made_ready
+from spark_engine.cli.progress import progress_bar
 from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
 from spark_engine.cli.terminal import marked, table
 from spark_engine.cli.words import printable, seconds
 from spark_engine.errors import SparkError
-from spark_engine.types.downloads import DownloadEntry, DownloadFailed, Fetched, is_running
+from spark_engine.types.downloads import (
+    DownloadEntry,
+    DownloadFailed,
+    Fetched,
+    is_running,
+    progress_words,
+)
 from spark_engine.types.quantities import size
 
 if TYPE_CHECKING:
@@ -34,11 +41,14 @@ def pull(
     model: SourceArgument,
     load: Annotated[bool, typer.Option("--load/--no-load", help="Load the model once it is here.")] = True,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is here.")] = True,
+    install: Annotated[
+        bool, typer.Option("--install", help="Install the component that the model needs, too.")
+    ] = False,
     json: JsonOption = False,
     base_dir: BaseDirOption = None,
 ) -> None:
     """Download a model, check its files and load it. Ctrl+C pauses; the same command goes on."""
-    run(Shell(json, base_dir), lambda shell: _pull(shell, model, load, wait))
+    run(Shell(json, base_dir), lambda shell: _pull(shell, model, load, wait, install))
 
 
 def downloads(json: JsonOption = False, base_dir: BaseDirOption = None) -> None:
@@ -56,8 +66,9 @@ def cancel(model: DownloadArgument, json: JsonOption = False, base_dir: BaseDirO
     run(Shell(json, base_dir), lambda shell: _cancel(shell, model))
 
 
-async def _pull(shell: Shell, model: str, load: bool, wait: bool) -> None:
+async def _pull(shell: Shell, model: str, load: bool, wait: bool, install: bool) -> None:
     async with shell.client() as client:
+        load = await made_ready(shell, client, model, install=install) and load
         if not wait:
             id = await client.download(model, load=load)
             shell.accepted(id, f"{id} is being downloaded. `spark models downloads` shows how far it is.")
@@ -119,12 +130,12 @@ async def _downloads(shell: Shell) -> None:
 
 
 def _state_text(entry: DownloadEntry) -> Text:
-    words = download_words(entry)
+    words = progress_words(entry)
     match entry.status:
         case Fetched():
             return marked("ok", f"here, {words}", "")
-        case DownloadFailed():
-            return marked("bad", words, "")
+        case DownloadFailed(_, title):
+            return marked("bad", f"{title} · {words}", "")
         case _:
             return marked("warn", words, "") if is_running(entry) else Text(f"○ {words}", "dim")
 

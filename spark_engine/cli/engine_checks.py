@@ -4,7 +4,8 @@ import os
 
 from spark_engine.api.ports import bind_port, holder_of
 from spark_engine.cli.backends import version_of
-from spark_engine.cli.checks import Finding, Verdict
+from spark_engine.cli.checks import Finding
+from spark_engine.cli.health_checks import health_findings
 from spark_engine.cli.shell import Shell
 from spark_engine.client.endpoint import read_endpoint
 from spark_engine.config.load import load_config
@@ -12,9 +13,6 @@ from spark_engine.config.schema import setting
 from spark_engine.errors import SparkError
 from spark_engine.paths import BaseDir
 from spark_engine.types.components import Broken, ComponentEntry, Installed, Installing, Removing, Verified
-from spark_engine.types.health import HealthReport, Problem
-
-VERDICTS: dict[str, Verdict] = {"info": "ok", "warning": "warn", "error": "bad"}
 
 
 async def engine_findings(shell: Shell) -> list[Finding]:
@@ -27,15 +25,16 @@ async def engine_findings(shell: Shell) -> list[Finding]:
         ]
     try:
         async with shell.client() as client:
-            state, health = await client.state(), await client.health()
+            state, health = await client.state(), await client.check_health()
     except SparkError as error:
         text = f"Process {endpoint.pid} should answer at {endpoint.address}, but: {error.message}"
         return [Finding("Engine", "bad", text, error.remedy)]
     text = f"{state.engine.version}, process {endpoint.pid}, {endpoint.address}"
+    told = {problem.id for problem in health.problems}
     return [
         Finding("Engine", "ok", text),
-        *_health(health),
-        *(component_finding(c) for c in state.components.values()),
+        *health_findings(health),
+        *(component_finding(c) for c in state.components.values() if f"component_broken:{c.id}" not in told),
     ]
 
 
@@ -51,17 +50,6 @@ def _port(base: BaseDir) -> Finding:
         remedy = f"End it, or choose another port: `spark serve --port {port + 10}`."
         return Finding("Port", "bad", f"{port} is held by {holder_of(port)}.", remedy)
     return Finding("Port", "ok", f"{port} is free")
-
-
-def _health(health: HealthReport) -> list[Finding]:
-    answers = [Finding("Answers", "ok", "Requests are answered.")] if health.ready else []
-    return answers + [problem_finding(p) for p in health.problems]
-
-
-def problem_finding(problem: Problem) -> Finding:
-    """A problem the engine reports."""
-    text = f"{problem.title}. {problem.message}".strip()
-    return Finding("Health", VERDICTS[problem.severity], text, problem.remedy)
 
 
 def component_finding(entry: ComponentEntry) -> Finding:

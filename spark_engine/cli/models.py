@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spark_engine.cli import downloads, explaining, keeping, owning
+from spark_engine.cli import downloads, explaining, hub, keeping, owning
 from spark_engine.cli.following import loaded, unloaded
 from spark_engine.cli.keeping import fit_words, speed_words
 from spark_engine.cli.models_arguments import ModelArgument
@@ -16,6 +16,7 @@ from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
 from spark_engine.cli.terminal import facts, marked
 from spark_engine.cli.words import counted, printable, seconds
 from spark_engine.errors import NotFound
+from spark_engine.types.conversions import agreement_words
 from spark_engine.types.ids import AUTO
 from spark_engine.types.models import (
     LoadFailed,
@@ -78,10 +79,11 @@ _OTHERS = (
     *(downloads.pull, downloads.downloads, downloads.pause, downloads.cancel),
     *(keeping.options, keeping.fit, keeping.free),
     *(owning.rm, owning.adopt, owning.duplicates, owning.convert),
-    explaining.explain,
+    *(hub.offers, explaining.explain),
 )
 for _command in _OTHERS:
     app.command()(_command)
+app.add_typer(hub.tokens, name="token")
 
 
 async def _list(shell: Shell, all_variants: bool) -> None:
@@ -182,6 +184,8 @@ def _variant_details(variant: VariantEntry) -> Table:
         ("Files", variant.path or ""),
         ("Of", owner_name(variant.owner) if variant.path else ""),
         ("From", variant.repository),
+        ("Made from", variant.made_from),
+        ("Agreement", agreement_words(variant.agreement) if variant.made_from else ""),
         ("Needs", f"`spark backends install {variant.component}`" if variant.component else ""),
     )
 

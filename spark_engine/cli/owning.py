@@ -1,6 +1,7 @@
 """`spark models rm`, `adopt`, `duplicates` and `convert`: what lies on the disk, and making other forms of it."""
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,12 +9,13 @@ import typer
 
 from spark_engine.cli.following import converted
 from spark_engine.cli.models_arguments import VariantArgument
-from spark_engine.cli.progress import progress_bar
+from spark_engine.cli.progress import Bar, progress_bar
 from spark_engine.cli.shell import BaseDirOption, JsonOption, Shell, run
 from spark_engine.cli.terminal import marked, table
 from spark_engine.cli.words import counted, printable, seconds
-from spark_engine.errors import InvalidRequest, SparkError
-from spark_engine.types.conversions import Agreement, ConversionEntry, Converted
+from spark_engine.errors import InvalidRequest, SparkError, Unavailable
+from spark_engine.types.conversions import ConversionEntry, Converted, agreement_words
+from spark_engine.types.duplicates import Compared, Comparing, DuplicateGroup
 from spark_engine.types.owners import owner_name
 from spark_engine.types.quantities import size
 
@@ -69,8 +71,8 @@ async def _adopt(shell: Shell, path: str) -> None:
 
 async def _duplicates(shell: Shell) -> None:
     async with shell.client() as client:
-        with progress_bar(shell.terminal, "Comparing files"):
-            groups = await client.duplicates()
+        with progress_bar(shell.terminal, "Comparing files") as bar:
+            groups = await _compared(client, bar)
     if shell.terminal.json:
         shell.terminal.tell(groups)
         return
@@ -85,6 +87,17 @@ async def _duplicates(shell: Shell) -> None:
     shell.terminal.say(rows)
     total = sum(group.reclaimable_bytes for group in groups)
     shell.terminal.say(f"{counted(len(groups), 'file')} more than once; {size(total)} could be freed.")
+
+
+async def _compared(client: "SparkClient", bar: Bar) -> tuple[DuplicateGroup, ...]:
+    async with aclosing(client.search_duplicates()) as search:
+        async for said in search:
+            match said:
+                case Comparing(done, total):
+                    bar.show_bytes(done, total)
+                case Compared(groups):
+                    return groups
+    raise Unavailable("search_ended", "The search ended early", "The engine stopped meanwhile.")
 
 
 async def _convert(shell: Shell, model: str, target: str, wait: bool) -> None:
@@ -136,16 +149,4 @@ def _tell(shell: Shell, entry: ConversionEntry) -> None:
     agreement = agreement_words(entry.status.agreement)
     shell.terminal.say(
         marked("ok", f"{entry.id} is made in {seconds(entry.status.seconds)}. {agreement}", "")
-    )
-
-
-def agreement_words(agreement: Agreement | None) -> str:
-    """How well a converted model agrees with its original, in a sentence."""
-    if agreement is None:
-        return "It could not be compared with its original."
-    same = f"; {agreement.canaries_same} of {agreement.canaries} short answers are the same"
-    canaries = same if agreement.canaries else ""
-    return (
-        f"Over {agreement.tokens:,} tokens it takes the same best token in {agreement.same_best:.1%} "
-        f"(divergence {agreement.divergence:.4f} nats){canaries}."
     )

@@ -7,16 +7,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from spark_engine.cli.terminal import Terminal
 from spark_engine.types.components import Installing
-from spark_engine.types.downloads import (
-    DownloadEntry,
-    DownloadFailed,
-    Fetched,
-    Fetching,
-    Paused,
-    Preparing,
-)
+from spark_engine.types.downloads import DownloadEntry, progress_words
 from spark_engine.types.models import Loading, Restarting, VariantStatus, status_word
-from spark_engine.types.quantities import size, time_left
+from spark_engine.types.quantities import amount
 
 
 class Bar:
@@ -44,33 +37,15 @@ class Bar:
     def show_download(self, download: DownloadEntry) -> None:
         """A model's files on their way."""
         total = download.bytes_total
-        self.show(download.bytes_done / total if total else None, download_words(download))
+        self.show(download.bytes_done / total if total else None, progress_words(download))
+
+    def show_bytes(self, done: int, total: int) -> None:
+        """So many bytes of some work; of how many is 0 while that is not known."""
+        self.show(done / total if total else None, amount(done, total) if total else "")
 
     def show_installing(self, status: Installing) -> None:
         """A component on its way."""
         self.show(status.fraction, status.step)
-
-
-def download_words(download: DownloadEntry) -> str:
-    """Where a download stands, in words: `1.2 of 4.9 GB · 35 MB/s · about 2 min left`."""
-    amount = f"{size(download.bytes_done)} of {size(download.bytes_total)}" if download.bytes_total else ""
-    match download.status:
-        case Preparing(step):
-            parts = [step]
-        case Fetching(bytes_per_second, left, trouble):
-            rate = f"{size(bytes_per_second)}/s" if bytes_per_second else ""
-            parts = [
-                amount,
-                trouble or rate,
-                f"{time_left(left)} left" if left is not None and not trouble else "",
-            ]
-        case Paused():
-            parts = ["paused", amount]
-        case DownloadFailed(_, title):
-            parts = [title, amount]
-        case Fetched():
-            parts = [size(download.bytes_total)]
-    return " · ".join(part for part in parts if part)
 
 
 @contextmanager

@@ -2,16 +2,21 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
-from urllib.parse import quote
+from typing import Any, Self
 
 import msgspec
-from msgspec import Struct
 
+from spark_engine.client.acceleration import AccelerationCalls
 from spark_engine.client.answers import AnswerReader
+from spark_engine.client.apps import AppCalls
+from spark_engine.client.calls import control
 from spark_engine.client.connection import SILENCE_S, Connection
 from spark_engine.client.endpoint import Endpoint
-from spark_engine.client.failures import translated
+from spark_engine.client.hardware import HardwareCalls
+from spark_engine.client.hub import HUB_PATIENCE_S, HubCalls
+from spark_engine.client.logs import LogCalls
+from spark_engine.client.requests import RequestCalls
+from spark_engine.client.settings import SettingsCalls
 from spark_engine.client.watching import Connected, Disconnected, follow
 from spark_engine.errors import Unavailable
 from spark_engine.paths import BaseDir
@@ -19,25 +24,16 @@ from spark_engine.types.chat import ChatMessage
 from spark_engine.types.duplicates import DuplicateGroup
 from spark_engine.types.fit import Fit
 from spark_engine.types.generation import Delta, Failed, Finished, Started
-from spark_engine.types.health import HealthReport
 from spark_engine.types.ids import AUTO
 from spark_engine.types.options import LoadOptions, OptionsReport
 from spark_engine.types.selection import Choice, Needs
 from spark_engine.types.state import EngineEvent, EngineState
 
-HUB_PATIENCE_S, READING_PATIENCE_S = 60.0, 3600.0
-_T = TypeVar("_T")
+READING_PATIENCE_S = 3600.0
 _events: msgspec.json.Decoder[EngineEvent] = msgspec.json.Decoder(EngineEvent)
 
 
-class CurrentSetting(Struct, frozen=True):
-    """A setting's value in the running engine; `origin` is default, file, environment or argument."""
-
-    value: int | float | bool | str
-    origin: str
-
-
-class SparkClient:
+class SparkClient(AccelerationCalls, AppCalls, HubCalls, HardwareCalls, RequestCalls, LogCalls, SettingsCalls):
     """Talks to the engine at an endpoint, or to whichever engine runs in a base directory.
 
     Pure asyncio on one event loop. Every call raises `SparkError` when the engine refuses or is not there;
@@ -65,7 +61,7 @@ class SparkClient:
 
     async def events(self) -> AsyncGenerator[EngineEvent, None]:
         """StateSnapshot first, then every change; ends when the engine stops."""
-        async with self._connection.stream("GET", _control("events"), silence_s=SILENCE_S) as payloads:
+        async with self._connection.stream("GET", control("events"), silence_s=SILENCE_S) as payloads:
             async for payload in payloads:
                 yield _events.decode(payload)
 
@@ -107,7 +103,7 @@ class SparkClient:
 
     async def adopt(self, path: str) -> None:
         """Use models at an absolute path where they lie, or show again what was forgotten."""
-        await self._post("models", "adopt", json={"path": path})
+        await self._post("models", "adopt", json={"path": path}, patience_s=READING_PATIENCE_S)
 
     async def options(self, id: str) -> OptionsReport:
         """How a model or variant is loaded and kept: saved, effective, default."""
@@ -149,10 +145,6 @@ class SparkClient:
         }
         return await self._ask("POST", ("models", "explain"), Choice, asked)
 
-    async def cancel_request(self, id: str) -> None:
-        """Cancel a generation that waits or runs."""
-        await self._post("requests", id, "cancel")
-
     async def install_component(self, id: str) -> None:
         """Begin to install a backend component. Progress arrives as events."""
         await self._post("components", id, "install")
@@ -164,14 +156,6 @@ class SparkClient:
     async def cancel_component(self, id: str) -> None:
         """Cancel the installation of a backend component."""
         await self._post("components", id, "cancel")
-
-    async def settings(self) -> dict[str, CurrentSetting]:
-        """The settings the engine runs with, by key (`server.port`)."""
-        return await self._get(("settings",), dict[str, CurrentSetting])
-
-    async def health(self) -> HealthReport:
-        """Whether the API can answer, and every problem that stands."""
-        return await self._get(("health",), HealthReport)
 
     async def chat(
         self, messages: Sequence[ChatMessage], model: str = AUTO, **options: Any
@@ -194,36 +178,6 @@ class SparkClient:
             trouble = error
         for ending in reader.broken_off(trouble):
             yield ending
-
-    async def _get(self, steps: Sequence[str], kind: type[_T], patience_s: float | None = None) -> _T:
-        return await self._ask("GET", steps, kind, patience_s=patience_s)
-
-    async def _ask(
-        self,
-        method: str,
-        steps: Sequence[str],
-        kind: type[_T],
-        json: Any = None,
-        patience_s: float | None = None,
-    ) -> _T:
-        """A call and what it answers."""
-        body = await self._connection.request(method, _control(*steps), json=json, patience_s=patience_s)
-        with translated():
-            return msgspec.json.decode(body, type=kind)
-
-    async def _post(self, *steps: str, json: Any = None, patience_s: float | None = None) -> str:
-        """A command; the id that the engine accepted it for."""
-        body = await self._connection.request("POST", _control(*steps), json=json, patience_s=patience_s)
-        with translated():
-            return msgspec.json.decode(body, type=_Accepted).id if body else ""
-
-
-class _Accepted(Struct):
-    id: str = ""
-
-
-def _control(*steps: str) -> str:
-    return "/spark/v1/" + "/".join(quote(step, safe="") for step in steps)
 
 
 def _question(messages: Sequence[ChatMessage], model: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -4,14 +4,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 
 from spark_engine.config.schema import SETTINGS, Setting, SettingValue, setting
 from spark_engine.errors import StartRefused
-
-Origin = Literal["default", "file", "environment", "argument"]
+from spark_engine.types.settings import Origin, parsed
 
 
 class Resolved(Struct, frozen=True):
@@ -22,7 +21,7 @@ class Resolved(Struct, frozen=True):
 
 
 class Config(Struct, frozen=True):
-    """Every setting, resolved."""
+    """Every setting, resolved. The engine puts a changed value in its place here, so whoever asks anew finds it."""
 
     values: dict[str, Resolved]
 
@@ -83,37 +82,10 @@ def _known(key: str, file: Path) -> Setting:
 def _checked(known: Setting, raw: Any, source: str) -> SettingValue:
     """`raw` in the setting's own type and range; text is converted, as the environment has only text."""
     try:
-        value = _converted(known, raw)
+        return parsed(known, raw)
     except ValueError:
-        raise _wrong(known, raw, source) from None
-    if isinstance(value, str):
-        allowed = not known.choices or value in known.choices
-    else:
-        low, high = known.minimum, known.maximum
-        allowed = (low is None or value >= low) and (high is None or value <= high)
-    if not allowed:
-        raise _wrong(known, raw, source)
-    return value
-
-
-def _converted(known: Setting, raw: Any) -> SettingValue:
-    kind = type(known.default)
-    if kind is bool:
-        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        if isinstance(raw, bool) or (isinstance(raw, str) and raw.lower() in words):
-            return raw if isinstance(raw, bool) else words[raw.lower()]
-        raise ValueError(raw)
-    if isinstance(raw, bool) or not isinstance(raw, (kind, str)):
-        raise ValueError(raw)
-    return kind(raw)
-
-
-def _wrong(known: Setting, raw: Any, source: str) -> StartRefused:
-    kind = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[type(known.default)]
-    wanted = f"one of {', '.join(known.choices)}" if known.choices else kind
-    if known.minimum is not None and known.maximum is not None:
-        wanted += f" from {known.minimum:g} to {known.maximum:g}"
-    return _refused(f"{source}: {known.key} is {raw!r}, but must be {wanted}.", f"Correct {known.key}.")
+        message = f"{source}: {known.key} is {raw!r}, but must be {known.demand}."
+        raise _refused(message, f"Correct {known.key}.") from None
 
 
 def _refused(message: str, remedy: str) -> StartRefused:

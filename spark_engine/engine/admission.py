@@ -47,8 +47,13 @@ class Admission:
     def __init__(
         self, config: Config, speeds: Speeds, inspect: Inspect, memory: Callable[[], Memory]
     ) -> None:
-        self._budget = config.integer("models.memory_mb") * MB
+        self._config = config
         self._speeds, self._inspect, self._memory = speeds, inspect, memory
+
+    @property
+    def _budget(self) -> int:
+        """Bytes for all models together; 0: what the machine has."""
+        return self._config.integer("models.memory_mb") * MB
 
     def facts(self, model: ModelEntry, variant: VariantEntry) -> Facts:
         """What is known of a variant."""

@@ -4,24 +4,39 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from spark_engine.types.state import EngineEvent, EngineState, MetricsSampled, StateSnapshot, apply_event
+from spark_engine.types.state import (
+    EngineEvent,
+    EngineState,
+    HardwareSampled,
+    MetricsSampled,
+    RequestsSampled,
+    StateSnapshot,
+    apply_event,
+)
 
 MAX_PENDING = 1000
+CONFLATED = (MetricsSampled, HardwareSampled, RequestsSampled)
 
 
 class Bus:
     """Holds the state; `publish` changes it and tells the watchers, all in the event loop's thread."""
 
-    def __init__(self, state: EngineState, on_watchers: Callable[[int], None] = lambda count: None) -> None:
+    def __init__(
+        self,
+        state: EngineState,
+        on_watchers: Callable[[int], None] = lambda count: None,
+        on_event: Callable[[EngineEvent], None] = lambda event: None,
+    ) -> None:
         self.state = state
         self._watchers: set[BusWatcher] = set()
-        self._on_watchers = on_watchers
+        self._on_watchers, self._on_event = on_watchers, on_event
 
     def publish(self, event: EngineEvent) -> None:
         """Apply an event to the state and pass it on."""
         self.state = apply_event(self.state, event)
         for watcher in self._watchers:
             watcher.push(event)
+        self._on_event(event)
 
     def watch(self) -> "BusWatcher":
         """A new watcher; its first message is the whole state as it is now."""
@@ -39,7 +54,7 @@ class Bus:
 class BusWatcher:
     """One subscription. State events are never dropped: a reader that lags far gets one fresh snapshot
     instead
-    of a longer queue. Of metric samples only the newest waits."""
+    of a longer queue. Of samples and readings only the newest waits."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -50,8 +65,8 @@ class BusWatcher:
 
     def push(self, event: EngineEvent) -> None:
         """Queue an event for this watcher."""
-        if isinstance(event, MetricsSampled):
-            self._pending = deque(e for e in self._pending if not isinstance(e, MetricsSampled))
+        if isinstance(event, CONFLATED):
+            self._pending = deque(e for e in self._pending if type(e) is not type(event))
         self._pending.append(event)
         if len(self._pending) > MAX_PENDING:
             self._pending = deque([StateSnapshot(self._bus.state)])

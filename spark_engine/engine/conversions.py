@@ -5,21 +5,35 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import psutil
 from msgspec.structs import replace
 
-from spark_engine.catalog.convert.needs import Needs, needs_of
-from spark_engine.catalog.convert.source import check_source, read_source
-from spark_engine.catalog.convert.targets import components, converted_id, find_target, targets_of, ways
+from spark_engine.catalog.convert.needs import Needs, converted_bytes, needs_of
+from spark_engine.catalog.convert.source import Source, check_source, read_source
+from spark_engine.catalog.convert.targets import (
+    Target,
+    Way,
+    components,
+    converted_id,
+    find_target,
+    targets_of,
+    ways,
+)
 from spark_engine.engine import conversion_failures as failures
 from spark_engine.engine.component_list import COMPONENTS, installation
 from spark_engine.engine.conversion_steps import ConversionSteps, Plan, place_of, remove_leftovers
 from spark_engine.errors import SparkError
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
-from spark_engine.types.conversions import ConversionEntry, ConversionFailed, ConversionStatus, Converting
+from spark_engine.types.conversions import (
+    ConversionEntry,
+    ConversionFailed,
+    ConversionStatus,
+    ConversionTarget,
+    Converting,
+)
 from spark_engine.types.ids import parse_model_ref
 from spark_engine.types.models import VariantEntry, is_installed
 from spark_engine.types.state import ConversionChanged, ConversionDropped
@@ -70,6 +84,14 @@ class Conversions:
         task.add_done_callback(lambda done: self._ended(id, done))
         return id
 
+    def targets(self, source: VariantEntry, known: Container[str] = ()) -> tuple[ConversionTarget, ...]:
+        """What a variant can become and what is in the way, read from its files; Conflict or InvalidRequest when it can
+        never be converted. May run in a thread."""
+        self._check_source(source)
+        found, possible = read_source(source), targets_of(source.format, source.quantization)
+        missing = {steps: _missing(steps) for steps in {ways(source.format, target) for target in possible}}
+        return tuple(self._target(source, found, target, known, missing) for target in possible)
+
     async def cancel(self, id: str) -> None:
         """End a conversion and all its processes, delete what was made and drop its row. NotFound; Conflict."""
         self._known(id)
@@ -118,26 +140,52 @@ class Conversions:
 
     # --- what must hold before it begins -------------------------------------------------------------------
 
+    def _target(
+        self,
+        source: VariantEntry,
+        found: Source,
+        target: Target,
+        known: Container[str],
+        missing: Mapping[tuple[Way, ...], tuple[str, ...]],
+    ) -> ConversionTarget:
+        steps, id = ways(source.format, target), converted_id(source.id, target)
+        obstacle = ""
+        try:
+            check_source(source, found, target)
+            self._check_room(needs_of(found, target, steps))
+        except SparkError as error:
+            obstacle = error.message
+        return ConversionTarget(
+            id=id,
+            format="onnx" if target.format == "onnx" else "gguf",
+            quantization=target.quantization,
+            size_bytes=converted_bytes(source, found, target),
+            here=id in known,
+            missing=missing[steps],
+            obstacle=obstacle,
+        )
+
     def _planned(self, source: VariantEntry, target_format: str, quantization: str) -> Plan:
+        self._check_source(source)
+        target = find_target(target_format, quantization)
+        if target is None or target not in targets_of(source.format, source.quantization):
+            raise failures.unknown_target(source, f"{target_format} {quantization}")
+        return Plan(source, target, parse_model_ref(converted_id(source.id, target)))
+
+    def _check_source(self, source: VariantEntry) -> None:
         if getattr(sys, "frozen", False):
             raise failures.packaged()
         if not is_installed(source.status) or not source.path or source.rejected:
             raise failures.not_installed(source)
         if source.kind != "generator":
             raise failures.no_generator(source)
-        target = find_target(target_format, quantization)
-        if target is None or target not in targets_of(source.format, source.quantization):
-            raise failures.unknown_target(source, f"{target_format} {quantization}")
-        return Plan(source, target, parse_model_ref(converted_id(source.id, target)))
 
     def _checked(self, plan: Plan) -> Needs:
         """What it takes. Raises when the model itself or what is installed stands in the way."""
         steps = ways(plan.source.format, plan.target)
         found = read_source(plan.source)
         check_source(plan.source, found, plan.target)
-        wanted = components(steps)
-        missing = [c.id for c in COMPONENTS if c.id in wanted and installation(c) is None]
-        if missing:
+        if missing := _missing(steps):
             raise failures.components_missing(missing)
         return needs_of(found, plan.target, steps)
 
@@ -172,3 +220,9 @@ class Conversions:
         if not same_step or time.monotonic() - self._published_at >= _QUIET_S:
             self._published_at = time.monotonic()
             self._publish(ConversionChanged(self._entries[id]))
+
+
+def _missing(steps: Sequence[Way]) -> tuple[str, ...]:
+    """The components that these need and that are not installed."""
+    wanted = components(steps)
+    return tuple(c.id for c in COMPONENTS if c.id in wanted and installation(c) is None)

@@ -4,18 +4,27 @@ import asyncio
 import os
 import time
 
-from spark_engine import __version__
+from spark_engine import __version__, logs
 from spark_engine.config.load import Config
-from spark_engine.engine import health
+from spark_engine.engine.acceleration import Acceleration
+from spark_engine.engine.apps import Apps
 from spark_engine.engine.bus import Bus, BusWatcher
 from spark_engine.engine.components import Components
+from spark_engine.engine.ecosystem import Ecosystem
+from spark_engine.engine.hardware import HardwareMonitor
+from spark_engine.engine.health_watch import HealthWatch
 from spark_engine.engine.library import LocalLibrary
 from spark_engine.engine.load_options import SavedOptions
+from spark_engine.engine.log_book import LogBook
+from spark_engine.engine.request_history import RequestHistory
 from spark_engine.engine.residency import Residency
 from spark_engine.engine.serving import Serving
+from spark_engine.engine.settings import SettingsDesk
 from spark_engine.engine.speeds import Speeds
+from spark_engine.engine.store import Store
 from spark_engine.engine.stream import LocalStream
 from spark_engine.paths import BaseDir
+from spark_engine.tasks import create_task
 from spark_engine.types.components import ComponentEntry, Installing, Removing
 from spark_engine.types.embeddings import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from spark_engine.types.generation import GenerationRequest
@@ -24,8 +33,10 @@ from spark_engine.types.models import LoadFailed, Ready, Unloaded, VariantStatus
 from spark_engine.types.selection import Choice, Needs
 from spark_engine.types.state import (
     ComponentChanged,
+    EngineEvent,
     EngineInfo,
     EngineState,
+    HardwareSampled,
     MetricsSampled,
     PhaseChanged,
     ProblemRaised,
@@ -39,7 +50,10 @@ class Engine:
     def __init__(self, config: Config, base: BaseDir, address: str) -> None:
         self._config, self._base = config, base
         info = EngineInfo(__version__, os.getpid(), time.time(), address, str(base.root))
-        self._bus = Bus(EngineState(info), on_watchers=lambda count: self._serving.clock.watched_by(count))
+        self._bus = Bus(EngineState(info), self._on_watchers, self._on_event)
+        self._ecosystem = Ecosystem(config, lambda: self._health.changed())
+        self._health = HealthWatch(config, base, self._bus, self._ecosystem)
+        self.apps = Apps(self._bus.publish, base.state / "apps.json", self._ecosystem.asked)
         self._speeds = Speeds(base, lambda variant: self.library.refresh())
         self._residency = Residency(
             config,
@@ -47,10 +61,25 @@ class Engine:
             options=SavedOptions(config, base),
             speeds=self._speeds,
             inspect=lambda variant: self.library.inspection(variant),
+            seats=lambda variant: self.acceleration.seat(variant),
+            on_trouble=lambda *trouble: self.acceleration.retreat(*trouble),
         )
-        self._serving = Serving(config, self._bus, self._residency)
+        self.acceleration = Acceleration(self._bus, self._residency, self._speeds, base)
+        self._serving = Serving(config, self._bus, self._residency, self.apps)
         self._components = Components(base, self._on_component)
         self.library = LocalLibrary(config, base, self._bus, self._residency)
+        self.hardware = HardwareMonitor(base, self._bus, self._serving.sample, lambda: self._residency.pids)
+
+        self.history = RequestHistory(Store(base.state / "store.db"), lambda: self.state.requests.values())
+        self._serving.remember = self.history.add
+        self.logs = LogBook(base)
+        effects = {
+            "log.level": lambda: logs.set_level(config.text("log.level")),
+            "models.keep_alive_s": self._keep_models_anew,
+            "models.": self.library.refresh,
+            "ecosystem.": self._health.look_soon,
+        }
+        self.settings = SettingsDesk(config, base, self._bus, effects)
 
     # --- state ---------------------------------------------------------------------------------------------
 
@@ -65,7 +94,11 @@ class Engine:
 
     def health(self) -> HealthReport:
         """Whether Spark can answer, and what is wrong."""
-        return health.report(self.state)
+        return self._health.report()
+
+    async def check_health(self) -> HealthReport:
+        """As `health`, after everything was looked at anew."""
+        return await self._health.look()
 
     def raise_problem(self, problem: Problem) -> None:
         """Tell every watcher of a problem that was met above the engine."""
@@ -83,10 +116,14 @@ class Engine:
             self._bus.publish(ComponentChanged(entry))
         if (problem := self._residency.options.problem) is not None:
             self.raise_problem(problem)
+        await self.acceleration.start()
         await self.library.start()
         self._bus.publish(MetricsSampled(self._serving.sample()))
         self._bus.publish(PhaseChanged("ready"))
         self._speeds.start()
+        self.hardware.start()
+        self.apps.start()
+        self._health.start()
         if self._config.flag("models.preload") and self.state.default_model:
             self.library.try_to_load(self.state.default_model)
 
@@ -94,8 +131,11 @@ class Engine:
         """End every generation and every runner."""
         self._bus.publish(PhaseChanged("stopping"))
         await self._serving.clock.close()
+        await self.hardware.close()
+        await self.acceleration.close()
+        await asyncio.gather(self.apps.close(), self._health.close())
         await asyncio.gather(self.library.close(), self._components.close(), self._residency.close())
-        await self._speeds.close()
+        await asyncio.gather(self._speeds.close(), self.history.close(), self.logs.close())
 
     # --- models --------------------------------------------------------------------------------------------
 
@@ -147,15 +187,31 @@ class Engine:
 
     # --- what the parts report -----------------------------------------------------------------------------
 
+    def _on_watchers(self, count: int) -> None:
+        self._serving.clock.watched_by(count)
+        self._health.watched_by(count)
+
+    def _on_event(self, event: EngineEvent) -> None:
+        self._health.notice(event)
+        if isinstance(event, HardwareSampled):
+            self.acceleration.notice(event.reading)
+
+    def _keep_models_anew(self) -> None:
+        """How long models are kept was changed; it holds for those that are loaded too."""
+        for model in self.state.models:
+            self._residency.options_changed(model)
+
     def _on_status(self, variant: str, status: VariantStatus) -> None:
         self._bus.publish(VariantChanged(variant, status))
         if isinstance(status, Ready | LoadFailed | Unloaded):
             self.library.refresh()
+            self.acceleration.refresh()
 
     def _on_component(self, changed: ComponentChanged) -> None:
         self._bus.publish(changed)
         if self.state.phase == "ready" and not _is_moving(changed.component):
             self.library.refresh()
+            create_task(self.acceleration.renew(), name="look at acceleration anew")
 
 
 def _is_moving(component: ComponentEntry) -> bool:

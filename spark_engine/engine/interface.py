@@ -1,15 +1,22 @@
 """What everything above the engine may know of it. Nothing here assumes local runners or one machine."""
 
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Any, Protocol
 
+from spark_engine.types.apps import AppEntry, AppRank, Peer
+from spark_engine.types.conversions import ConversionTarget
 from spark_engine.types.duplicates import DuplicateGroup
 from spark_engine.types.embeddings import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from spark_engine.types.fit import Fit
 from spark_engine.types.generation import Delta, Failed, Finished, GenerationRequest, Started
+from spark_engine.types.hardware import HardwareHistory, Span
 from spark_engine.types.health import HealthReport, Problem
+from spark_engine.types.hub import RepositoryOffer, TokenReport
+from spark_engine.types.logs import LogPage
 from spark_engine.types.options import LoadOptions, OptionsReport
+from spark_engine.types.requests import RequestPage
 from spark_engine.types.selection import Choice, Needs
+from spark_engine.types.settings import SettingEntry
 from spark_engine.types.state import EngineEvent, EngineState
 
 
@@ -95,16 +102,158 @@ class ModelLibrary(Protocol):
         Conflict (it is here or on its way, or there is no room), Unavailable (a component is missing)."""
         ...
 
+    async def targets(self, model: str) -> tuple[ConversionTarget, ...]:
+        """What a variant can become, and what is in the way; empty: nothing. NotFound, or as `convert` where it can
+        never be converted."""
+        ...
+
     async def cancel_conversion(self, id: str) -> None:
         """End a conversion, delete what was made and drop its row; one that is over only loses its row. NotFound."""
         ...
 
-    async def duplicates(self) -> list[DuplicateGroup]:
-        """Files of models that lie on this machine more than once; may read them once, for minutes."""
+    async def duplicates(
+        self, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[DuplicateGroup]:
+        """Files of models that lie on this machine more than once; may read them once, for minutes. `report` is told
+        how many bytes were read, of how many; cancelling ends the reading."""
+        ...
+
+    async def offers(self, ref: str) -> RepositoryOffer:
+        """What `download` could fetch under this name (`org/name[:variant]`, or a card's model), with sizes; nothing is
+        fetched. NotFound, NotAllowed (the hub wants to know who asks), Unavailable."""
+        ...
+
+    async def hub_token(self) -> TokenReport:
+        """Whether a token for the hub is kept, and where."""
+        ...
+
+    async def set_hub_token(self, token: str) -> TokenReport:
+        """Keep a token for the hub in place of the one before; InvalidRequest when it is not one."""
+        ...
+
+    async def forget_hub_token(self) -> TokenReport:
+        """Keep no token for the hub any more."""
         ...
 
     async def cancel_download(self, id: str) -> None:
         """Stop a download, delete what was fetched and drop its row. One that is over only loses its row."""
+        ...
+
+
+class HardwareView(Protocol):
+    """What the machine has and how busy it is; readings arrive at the watchers as `HardwareSampled`."""
+
+    def watch(self) -> None:
+        """Somebody looks at the readings: one a second for the next 15 s instead of one every ten seconds."""
+        ...
+
+    def history(self, span: Span) -> HardwareHistory:
+        """What is remembered of the last minute, hour or day."""
+        ...
+
+
+class AppCall(Protocol):
+    """One request of an app. `client` is what the request to the engine carries."""
+
+    client: str
+
+    def end(self, status: int) -> None:
+        """It was answered, to the end, with this HTTP status (499: its client left before)."""
+        ...
+
+
+class AppConnection(Protocol):
+    """The other end of one connection."""
+
+    async def admit(self) -> None:
+        """Somebody looks at what there is: AppRefused when their app is blocked."""
+        ...
+
+    async def begin(self, agent: str, key_name: str = "") -> AppCall:
+        """A request begins. `agent` is its User-Agent, `key_name` a known program's name that it gave as its key.
+        AppRefused when its app is blocked."""
+        ...
+
+
+class AppDesk(Protocol):
+    """Which programs of this machine ask, and what their owner decides about them. Every change is told as AppChanged;
+    every decision may raise NotFound."""
+
+    def connect(self, peer: Peer) -> AppConnection:
+        """Somebody connected, or (without address and process) cannot be told."""
+        ...
+
+    def entries(self) -> dict[str, AppEntry]:
+        """Every app by its id, as of now; watchers are told no later."""
+        ...
+
+    def pause(self, id: str) -> None:
+        """Its requests wait from now on; those that a model has go on."""
+        ...
+
+    def resume(self, id: str) -> None:
+        """Its requests wait no more."""
+        ...
+
+    def block(self, id: str) -> None:
+        """Its requests are refused from now on."""
+        ...
+
+    def unblock(self, id: str) -> None:
+        """It may ask again."""
+        ...
+
+    def rank(self, id: str, rank: AppRank) -> None:
+        """Whose requests go first."""
+        ...
+
+
+class RequestList(Protocol):
+    """The requests that are under way and the latest that are over, also of engines before this one."""
+
+    async def page(self, *, before: str = "", limit: int = 100, text: str = "") -> RequestPage:
+        """A piece of the list: what is under way, and the latest `limit` that are over; or those that were over before
+        the request with the id `before`. `text`: only requests in whose row it is found. NotFound, Unavailable."""
+        ...
+
+
+class EngineLogs(Protocol):
+    """The lines that engine, runners and app wrote into their logs."""
+
+    async def page(self, after: int = 0, limit: int = 5000) -> LogPage:
+        """The latest lines behind the number `after`, no more than `limit`."""
+        ...
+
+    def follow(self, after: int = 0, limit: int = 5000) -> AsyncGenerator[LogPage, None]:
+        """What `page` gives, then new lines as they are written, until the engine stops."""
+        ...
+
+
+class EngineSettings(Protocol):
+    """The settings of the running engine and its settings file."""
+
+    async def entries(self) -> dict[str, SettingEntry]:
+        """Every setting by its key, in the order in which people read them."""
+        ...
+
+    async def change(self, changes: Mapping[str, Any]) -> dict[str, SettingEntry]:
+        """Save values by their keys (None: back to the default), all or none; what can, holds at once. The settings
+        afterwards. InvalidRequest naming the key, Conflict (it is set elsewhere, or the file is no TOML), Unavailable.
+        """
+        ...
+
+
+class AccelerationDesk(Protocol):
+    """What runs models, and changing it. What comes of it arrives at the watchers as `AccelerationChanged`."""
+
+    def verify(self, backend: str = "", choice: str = "") -> tuple[str, ...]:
+        """Begin to check a choice, all of a backend, or all there are; what is checked, as `onnx/cuda`. NotFound, or
+        Conflict when the named choice is not installed."""
+        ...
+
+    def select(self, backend: str, choice: str, *, strict: bool | None = None) -> None:
+        """Begin to use a choice, or `auto`, for a backend's models. `strict`: never the CPU instead (None: as it is).
+        NotFound, Conflict when it cannot be used now, Unavailable when `strict` leaves nothing."""
         ...
 
 
@@ -116,6 +265,36 @@ class InferenceEngine(Protocol):
     @property
     def library(self) -> ModelLibrary:
         """The models of this machine: fetching, removing, reading them anew."""
+        ...
+
+    @property
+    def hardware(self) -> HardwareView:
+        """Readings of the machine."""
+        ...
+
+    @property
+    def apps(self) -> AppDesk:
+        """The programs that ask."""
+        ...
+
+    @property
+    def history(self) -> RequestList:
+        """Requests that are under way and over."""
+        ...
+
+    @property
+    def logs(self) -> EngineLogs:
+        """What engine, runners and app logged."""
+        ...
+
+    @property
+    def settings(self) -> EngineSettings:
+        """The settings and their file."""
+        ...
+
+    @property
+    def acceleration(self) -> AccelerationDesk:
+        """What runs models."""
         ...
 
     @property
@@ -178,6 +357,10 @@ class InferenceEngine(Protocol):
 
     def health(self) -> HealthReport:
         """Whether Spark can answer, and what is wrong."""
+        ...
+
+    async def check_health(self) -> HealthReport:
+        """As `health`, after everything was looked at anew; takes about a second."""
         ...
 
     def raise_problem(self, problem: Problem) -> None:

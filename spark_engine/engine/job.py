@@ -2,14 +2,17 @@
 
 import time
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from spark_engine.errors import DeadlineExceeded, InvalidRequest, NotFound, SparkError, Unavailable
 from spark_engine.protocol.messages import SequenceEvent, SequenceFailed, ToRunner
-from spark_engine.types.generation import Served, Usage
-from spark_engine.types.requests import RequestEntry, RequestPhase
+from spark_engine.types.generation import Served
+from spark_engine.types.requests import RequestEntry, RequestKind, RequestPhase
+
+CANCELLED = "cancelled"
+"""The code of the error that ends a request which was cancelled before a runner had it."""
 
 
 class Ledger(Protocol):
@@ -26,16 +29,26 @@ class Ledger(Protocol):
 
 
 class Job(ABC):
-    """A request of one variant. Every method is called in the event loop's thread.
+    """A request of one variant. Every method is called in the event loop's thread. `tokens` counts those of its answer.
 
     `deadline_s`: seconds from now after which its answer is of no use any more.
     """
 
     def __init__(
-        self, id: str, client: str, variant: str, ledger: Ledger, deadline_s: float | None = None
+        self,
+        id: str,
+        client: str,
+        variant: str,
+        ledger: Ledger,
+        deadline_s: float | None = None,
+        kind: RequestKind = "generation",
+        **asked: Any,
     ) -> None:
-        self.entry = RequestEntry(id, variant, "waiting", client, accepted_at=time.time())
+        """`asked`: further fields of its row."""
+        now = time.time()
+        self.entry = RequestEntry(id, variant, "waiting", client, accepted_at=now, kind=kind, **asked)
         self.deadline_s = deadline_s
+        self.tokens = 0
         self._ledger = ledger
         self._device = ""
         self._accepted = self._submitted = time.perf_counter()
@@ -57,6 +70,10 @@ class Job(ABC):
         """What the runner is to do."""
 
     @abstractmethod
+    def count_for(self, client: str, later: int) -> None:
+        """The runner is to count it for this client; `later` is added to its priority, where it has one."""
+
+    @abstractmethod
     def take(self, event: SequenceEvent) -> None:
         """Something the runner said about this request."""
 
@@ -68,6 +85,11 @@ class Job(ABC):
     def _withdrawn(self) -> None:
         """Nobody waits any more."""
 
+    def show_client(self, name: str) -> None:
+        """Who asks is known by this name now."""
+        self.entry = replace(self.entry, client=name)
+        self._ledger.changed(self.entry)
+
     def waits_for_load(self) -> None:
         """The model has to be loaded first."""
         self._move("loading")
@@ -75,13 +97,16 @@ class Job(ABC):
     def submitted(self, device: str) -> None:
         """The runner has the request."""
         self._device, self._submitted = device, time.perf_counter()
-        self._move("waiting")
+        self._move("waiting", device=device, timings=replace(self.entry.timings, load_ms=self._load_ms))
 
     def fail(self, error: SparkError) -> None:
         """End it with an error."""
         if not self.over:
             self._failed(error)
-            self._end("failed", error_code=error.code)
+            if error.code == CANCELLED:
+                self._end("cancelled")
+            else:
+                self._end("failed", error_code=error.code, error=error.title)
 
     def too_late(self) -> DeadlineExceeded:
         """End it because its deadline has passed; the error that says so."""
@@ -111,13 +136,17 @@ class Job(ABC):
         """From acceptance until the runner had it."""
         return (self._submitted - self._accepted) * 1000
 
-    def _move(self, phase: RequestPhase, usage: Usage | None = None) -> None:
-        if not self.over and phase != self.entry.phase:
-            self.entry = replace(self.entry, phase=phase, usage=usage or self.entry.usage)
-            self._ledger.changed(self.entry)
+    def _move(self, phase: RequestPhase, **fields: object) -> None:
+        """Note where it is, and what is known of it by now."""
+        moved = replace(self.entry, phase=phase, **fields)
+        if not self.over and moved != self.entry:
+            self.entry = moved
+            self._ledger.changed(moved)
 
     def _end(self, phase: RequestPhase, **fields: object) -> None:
-        self.entry = replace(self.entry, phase=phase, finished_at=time.time(), **fields)
+        """It is over; of the answer it had what came until now, where nobody counted better."""
+        usage = replace(self.entry.usage, completion_tokens=self.tokens)
+        self.entry = replace(self.entry, phase=phase, finished_at=time.time(), **{"usage": usage, **fields})
         self._ledger.changed(self.entry)
         self._ledger.ended(self.entry)
 

@@ -16,8 +16,10 @@ from spark_engine.config.load import Config
 from spark_engine.engine.bus import Bus
 from spark_engine.engine.conversions import Conversions
 from spark_engine.engine.downloads import Downloads
-from spark_engine.engine.duplicates import find_duplicates
+from spark_engine.engine.duplicates import Report, find_duplicates
 from spark_engine.engine.hub import offered
+from spark_engine.engine.hub_desk import HubDesk
+from spark_engine.engine.hub_offers import Surroundings
 from spark_engine.engine.inspections import Inspections
 from spark_engine.engine.placement import find
 from spark_engine.engine.residency import Residency
@@ -28,10 +30,11 @@ from spark_engine.engine.watching_folders import FolderWatch
 from spark_engine.errors import NotFound, SparkError
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
-from spark_engine.types.components import ComponentEntry, Installed, Verified
-from spark_engine.types.conversions import Converted, Converting
+from spark_engine.types.components import missing_for
+from spark_engine.types.conversions import ConversionTarget, Converted, Converting
 from spark_engine.types.duplicates import DuplicateGroup
 from spark_engine.types.fit import Fit
+from spark_engine.types.hub import RepositoryOffer, TokenReport
 from spark_engine.types.ids import AUTO, parse_model_ref
 from spark_engine.types.inspection import Inspection
 from spark_engine.types.models import (
@@ -65,6 +68,7 @@ class LocalLibrary:
         self._around = surroundings(config.text("models.folders"), config.flag("models.other_apps"))
         self._inspections = Inspections(base)
         self._conversions = Conversions(base, self._on_conversion)
+        self._hub = HubDesk(config, base)
         self._watching: list[asyncio.Task[None]] = []
         self._downloads = Downloads(base, self._new_job, bus.publish, self._arrived)
 
@@ -182,8 +186,11 @@ class LocalLibrary:
 
     def convert(self, model: str, format: str, quantization: str) -> str:
         """Begin to convert a variant. See `ModelLibrary.convert`."""
-        here = {v.id for m in self._bus.state.models.values() for v in m.variants if is_installed(v.status)}
-        return self._conversions.start(self._variant(model), format, quantization, known=here)
+        return self._conversions.start(self._variant(model), format, quantization, known=self._here)
+
+    async def targets(self, model: str) -> tuple[ConversionTarget, ...]:
+        """What a variant can become. See `ModelLibrary.targets`."""
+        return await asyncio.to_thread(self._conversions.targets, self._variant(model), self._here)
 
     async def cancel_conversion(self, id: str) -> None:
         """End a conversion, or put the row of one away that is over."""
@@ -198,9 +205,14 @@ class LocalLibrary:
         if isinstance(event, ConversionChanged) and isinstance(event.conversion.status, Converted):
             self._look_again()
 
-    async def duplicates(self) -> list[DuplicateGroup]:
+    async def duplicates(self, report: Report = lambda done, total: None) -> list[DuplicateGroup]:
         """Files that lie here more than once. See `ModelLibrary.duplicates`."""
-        return await find_duplicates(self._base, self._bus.state.models.values())
+        return await find_duplicates(self._base, self._bus.state.models.values(), report)
+
+    @property
+    def _here(self) -> set[str]:
+        """The ids of the variants whose files are here."""
+        return {v.id for m in self._bus.state.models.values() for v in m.variants if is_installed(v.status)}
 
     def _variant(self, id: str) -> VariantEntry:
         """The variant with just this id; NotFound when the name is not one or means several."""
@@ -214,6 +226,26 @@ class LocalLibrary:
                 param="model",
             )
         return found
+
+    # --- the hub -------------------------------------------------------------------------------------------
+
+    async def offers(self, ref: str) -> RepositoryOffer:
+        """What can be fetched under a name. See `ModelLibrary.offers`."""
+        state = self._bus.state
+        around = Surroundings(state.models, tuple(state.components.values()), self._residency.fits)
+        return await self._hub.offers(ref, around)
+
+    async def hub_token(self) -> TokenReport:
+        """Whether a token for the hub is kept."""
+        return await self._hub.token()
+
+    async def set_hub_token(self, token: str) -> TokenReport:
+        """Keep a token for the hub."""
+        return await self._hub.set_token(token)
+
+    async def forget_hub_token(self) -> TokenReport:
+        """Keep no token for the hub any more."""
+        return await self._hub.forget_token()
 
     # --- downloads -----------------------------------------------------------------------------------------
 
@@ -283,13 +315,8 @@ class LocalLibrary:
         return replace(entry, variants=tuple(variants))
 
     def _live_variant(self, variant: VariantEntry) -> VariantEntry:
-        components = self._bus.state.components.values()
-        missing = next((c.id for c in components if variant.format in c.formats and not _usable(c)), None)
+        missing = missing_for(self._bus.state.components.values(), variant.format)
         status = self._residency.status(variant.id) or Unloaded()
         return replace(
             variant, component=missing, status=status if is_installed(variant.status) else NotInstalled()
         )
-
-
-def _usable(component: ComponentEntry) -> bool:
-    return isinstance(component.status, Installed | Verified)

@@ -4,11 +4,13 @@ import asyncio
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from spark_engine.engine.job import Job, Ledger, refusal
 from spark_engine.errors import Conflict, SparkError
 from spark_engine.protocol.messages import (
     Read,
+    SequenceAdmitted,
     SequenceDelta,
     SequenceEvent,
     SequenceFailed,
@@ -16,8 +18,9 @@ from spark_engine.protocol.messages import (
     SequenceStarted,
     SequenceVector,
 )
-from spark_engine.types.embeddings import ReadingRequest
+from spark_engine.types.embeddings import EmbeddingRequest, ReadingRequest
 from spark_engine.types.generation import Served, Timings, Usage
+from spark_engine.types.requests import RequestKind
 
 
 class ReadingResult(Struct, frozen=True):
@@ -33,7 +36,8 @@ class Reading(Job):
     """Texts on their way through the engine. `result` fails with a SparkError."""
 
     def __init__(self, request: ReadingRequest, variant: str, ledger: Ledger) -> None:
-        super().__init__(request.id, request.client, variant, ledger, request.deadline_s)
+        kind: RequestKind = "embedding" if isinstance(request, EmbeddingRequest) else "ranking"
+        super().__init__(request.id, request.client, variant, ledger, request.deadline_s, kind)
         self.result: asyncio.Future[ReadingResult] = asyncio.get_running_loop().create_future()
         self._request = request
         self._values: dict[int, bytes] = {}
@@ -42,6 +46,10 @@ class Reading(Job):
     def command(self) -> Read:
         """What the runner is to do."""
         return Read(self._request)
+
+    def count_for(self, client: str, later: int) -> None:
+        """The runner is to count it for this client; readings have no priority."""
+        self._request = replace(self._request, client=client)
 
     def take(self, event: SequenceEvent) -> None:
         """Something the runner said about this request."""
@@ -54,7 +62,7 @@ class Reading(Job):
                 self._finish(event)
             case SequenceFailed():
                 self.fail(refusal(event))
-            case SequenceDelta():
+            case SequenceDelta() | SequenceAdmitted():
                 pass  # comes of generations only
             case _:
                 assert_never(event)

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from spark_engine.config.load import Config
 from spark_engine.engine.admission import Admission, Admitted, Inspect
 from spark_engine.engine.load_options import SavedOptions, check, over
-from spark_engine.engine.resident import Resident
+from spark_engine.engine.resident import Resident, Retreat
+from spark_engine.engine.seats import Seat
 from spark_engine.engine.speeds import Speeds
 from spark_engine.engine.supervisor import Supervisor
+from spark_engine.errors import SparkError
 from spark_engine.hardware.memory import Memory, read_memory
 from spark_engine.protocol.messages import LoadPlan, RunnerStats
 from spark_engine.tasks import create_task
@@ -20,7 +23,9 @@ from spark_engine.types.options import LoadOptions
 class Residency:
     """Loads and unloads variants; `on_status(variant id, status)` is told what becomes of each.
 
-    `inspect` gives what a variant's files say of themselves, None while they were not read.
+    `inspect` gives what a variant's files say of themselves, None while they were not read. `seats` says where a
+    variant is to compute, and `on_trouble` where instead when its runner cannot go on there. A variant has one runner;
+    while another takes over from it, and until what the old one runs is done, it has two.
     """
 
     def __init__(
@@ -32,23 +37,32 @@ class Residency:
         speeds: Speeds | None = None,
         inspect: Inspect = lambda variant: None,
         memory: Callable[[], Memory] = read_memory,
+        seats: Callable[[VariantEntry], Seat] = lambda variant: Seat(),
+        on_trouble: Retreat | None = None,
     ) -> None:
-        self._on_status = on_status
+        self._on_status, self._seats, self._on_trouble = on_status, seats, on_trouble
         self.options = options or SavedOptions(config)
         self._speeds = speeds or Speeds()
         self._admission = Admission(config, self._speeds, inspect, memory)
         self._residents: dict[str, Resident] = {}
+        self._seconds: list[Resident] = []
         self._unloads: dict[asyncio.Task[None], Resident] = {}
 
     @property
     def pids(self) -> dict[str, int]:
-        """Runner process ids by variant."""
-        return {id: pid for id, r in self._residents.items() if (pid := r.supervisor.pid) is not None}
+        """Runner process ids by variant; the second runner of one stands under its id and a word."""
+        all = [*self._residents.items(), *((f"{r.variant.id} (second)", r) for r in self._seconds)]
+        return {id: pid for id, r in all if (pid := r.supervisor.pid) is not None}
 
     @property
     def stats(self) -> dict[str, RunnerStats]:
         """What each runner last said about itself, by variant."""
         return {id: said for id, r in self._residents.items() if (said := r.supervisor.stats) is not None}
+
+    @property
+    def seats(self) -> dict[str, Seat]:
+        """Where each variant that is loaded, or being loaded, computes."""
+        return {r.variant.id: r.seat for r in self._living() if self._residents[r.variant.id] is r}
 
     @property
     def free_bytes(self) -> int:
@@ -78,7 +92,9 @@ class Residency:
         not fit, nor would without the idle models; those that have to go are unloaded first."""
         resident = self._living_one(variant.id)
         if resident is None:
-            resident = self._new(model, variant, self._admit(model, variant))
+            seat = self._seats(variant)
+            resident = self._new(model, variant, self._admit(model, variant), seat, self._on_trouble)
+            self._residents[variant.id] = resident
         resident.supervisor.load(after=tuple(self._unloads))
         return resident.supervisor
 
@@ -89,19 +105,38 @@ class Residency:
             resident.supervisor.refuse_after_failure()
         return self.load(model, variant)
 
+    async def hand_over(self, id: str, seat: Seat) -> None:
+        """Load a variant that is ready on another seat as well; when that runner answers it takes over, and the one
+        before ends with its last request. SparkError when it does not come to that: then all stays as it was."""
+        old = self._living_one(id)
+        if old is None:
+            return
+        with suppress(SparkError):
+            await old.supervisor.ready()
+        if self._living_one(id) is not old or not old.supervisor.is_ready:
+            return
+        old.stays = True
+        try:
+            new = await self._second(old, seat)
+        except BaseException:
+            old.stays = False
+            old.changed()
+            raise
+        self._residents[id] = new
+        new.on_trouble = self._on_trouble
+        self._seconds.append(old)
+        old.leave()
+        self._on_status(id, new.supervisor.status)
+
     def unload(self, id: str) -> None:
-        """Begin to end a variant's runner; nothing happens when there is none."""
-        resident = self._residents.get(id)
-        if resident is not None and not isinstance(resident.supervisor.status, Unloading):
-            task = create_task(resident.supervisor.unload(), name=f"unload {id}")
-            self._unloads[task] = resident
-            task.add_done_callback(self._unloads.pop)
+        """Begin to end a variant's runners; nothing happens when there is none."""
+        for resident in self._all(id):
+            self._end(resident)
 
     async def ended(self, id: str) -> None:
         """Unload a variant and wait until its runner has let go of the files."""
         self.unload(id)
-        resident = self._residents.get(id)
-        await asyncio.gather(*(task for task, ending in self._unloads.items() if ending is resident))
+        await asyncio.gather(*(task for task, ending in self._unloads.items() if ending.variant.id == id))
 
     def free_memory(self) -> tuple[str, ...]:
         """Begin to unload every model that is idle and not pinned; their ids."""
@@ -118,19 +153,52 @@ class Residency:
 
     def cancel(self, variant: str, request_id: str) -> None:
         """Stop a generation of a variant's runner."""
-        if (resident := self._residents.get(variant)) is not None:
+        for resident in self._all(variant):
             resident.supervisor.cancel(request_id)
 
     async def close(self) -> None:
         """End every runner."""
         for id in self._residents:
             self.unload(id)
+        for resident in tuple(self._seconds):
+            self._end(resident)
         await asyncio.gather(*self._unloads)
 
     def _living(self) -> list[Resident]:
         """Those that have memory, or will."""
         ending = list(self._unloads.values())
-        return [r for r in self._residents.values() if not r.supervisor.idle and r not in ending]
+        all = [*self._residents.values(), *self._seconds]
+        return [r for r in all if not r.supervisor.idle and r not in ending]
+
+    def _all(self, id: str) -> list[Resident]:
+        """Every runner of a variant."""
+        first = self._residents.get(id)
+        return [*([first] if first else []), *(r for r in self._seconds if r.variant.id == id)]
+
+    def _end(self, resident: Resident) -> None:
+        if isinstance(resident.supervisor.status, Unloading):
+            return
+        task = create_task(resident.supervisor.unload(), name=f"unload {resident.variant.id}")
+        self._unloads[task] = resident
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        resident = self._unloads.pop(task)
+        if resident in self._seconds:
+            self._seconds.remove(resident)
+
+    async def _second(self, old: Resident, seat: Seat) -> Resident:
+        """A second runner of a variant, ready; SparkError when it could not be."""
+        new = self._new(old.model, old.variant, self._admit(old.model, old.variant), seat, None)
+        self._seconds.append(new)
+        new.supervisor.load(after=tuple(self._unloads))
+        try:
+            await new.supervisor.first_ready()
+        except BaseException:
+            self._end(new)
+            raise
+        self._seconds.remove(new)
+        return new
 
     def _living_one(self, id: str) -> Resident | None:
         resident = self._residents.get(id)
@@ -156,21 +224,30 @@ class Residency:
             self.unload(id)
         return admitted
 
-    def _new(self, model: ModelEntry, variant: VariantEntry, admitted: Admitted) -> Resident:
+    def _new(
+        self,
+        model: ModelEntry,
+        variant: VariantEntry,
+        admitted: Admitted,
+        seat: Seat,
+        on_trouble: Retreat | None,
+    ) -> Resident:
         def told(status: VariantStatus) -> None:
-            if self._residents[variant.id] is resident:  # one still ending has nothing more to say
+            if self._residents[variant.id] is resident:  # one on trial or still ending is not asked
                 self._on_status(variant.id, status)
 
         resident = Resident(
+            (model, variant),
             self._plan(model, variant, admitted),
             told,
-            lambda: self.unload(variant.id),
+            lambda: self._end(resident),
             facts=self._admission.facts(model, variant),
             fit=admitted.fit,
             options=self.options.effective(variant.id),
             speeds=self._speeds,
+            seat=seat,
+            on_trouble=on_trouble,
         )
-        self._residents[variant.id] = resident
         return resident
 
     def _plan(self, model: ModelEntry, variant: VariantEntry, admitted: Admitted) -> LoadPlan:

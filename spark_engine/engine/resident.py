@@ -7,20 +7,28 @@ from collections.abc import Callable
 from spark_engine.catalog.fit import Facts
 from spark_engine.engine.eviction import Occupant
 from spark_engine.engine.job import Job
+from spark_engine.engine.seats import Seat
 from spark_engine.engine.speeds import Speeds
 from spark_engine.engine.supervisor import Supervisor, Use
 from spark_engine.hardware.memory import Held, held_by
 from spark_engine.protocol.messages import LoadPlan
 from spark_engine.types.fit import Fit
-from spark_engine.types.models import Ready, VariantStatus
+from spark_engine.types.models import LoadFailed, ModelEntry, Ready, VariantEntry, VariantStatus
 from spark_engine.types.options import LoadOptions
+
+Retreat = Callable[[VariantEntry, Seat, LoadPlan, LoadFailed], Seat | None]
+"""Asked when a variant's runner cannot go on: a safer seat for it, or None to stop."""
 
 
 class Resident(Use):
-    """`fit` is what its load was admitted with. `unload` is called when nobody wanted it for its time to live."""
+    """`fit` is what its load was admitted with. `unload` is called when nobody wanted it for its time to live, or when
+    it has left. `stays`: it may not go now, since another runner is to take over from it, or already has.
+    `on_trouble` is None while it is on trial beside another: then it is not to be helped.
+    """
 
     def __init__(
         self,
+        of: tuple[ModelEntry, VariantEntry],
         plan: LoadPlan,
         on_status: Callable[[VariantStatus], None],
         unload: Callable[[], None],
@@ -29,12 +37,18 @@ class Resident(Use):
         fit: Fit,
         options: LoadOptions,
         speeds: Speeds,
+        seat: Seat | None = None,
+        on_trouble: Retreat | None = None,
     ) -> None:
-        self.fit, self.options = fit, options
+        self.model, self.variant = of
+        self.fit, self.options, self.seat, self.on_trouble = fit, options, seat or Seat(), on_trouble
+        self.stays = False
+        self._leaves = False
         self._facts, self._speeds, self._unload, self._on_status = facts, speeds, unload, on_status
         self._used_at = time.monotonic()
         self._expiry: asyncio.TimerHandle | None = None
-        self.supervisor = Supervisor(plan, self._told, self)
+        self._plan = plan
+        self.supervisor = Supervisor(self.seat.planned(plan), self._told, self)
 
     @property
     def is_idle(self) -> bool:
@@ -44,7 +58,7 @@ class Resident(Use):
     @property
     def is_spare(self) -> bool:
         """Whether it may be unloaded when its memory is wanted."""
-        return self.is_idle and not self.options.pinned
+        return self.is_idle and not self.options.pinned and not self.stays
 
     @property
     def held(self) -> Held:
@@ -71,10 +85,30 @@ class Resident(Use):
         self.options = options
         self._watch_time()
 
+    def leave(self) -> None:
+        """Another has taken over: finish what runs, then end."""
+        self.stays = self._leaves = True
+        self.on_trouble = None
+        self.changed()
+
     def changed(self) -> None:
         """It became busy or idle."""
         self._used_at = time.monotonic()
         self._watch_time()
+        if self._leaves:
+            asyncio.get_running_loop().call_soon(self._go)  # whoever waited for it submits before
+
+    def retreat(self, failed: LoadFailed) -> LoadPlan | None:
+        """The plan for a safer seat, if whoever cares for it has one."""
+        seat = self.on_trouble and self.on_trouble(self.variant, self.seat, self.supervisor.plan, failed)
+        if not seat:
+            return None
+        self.seat = seat
+        return seat.planned(self._plan)
+
+    def named(self, device: str) -> str:
+        """With the threads that its seat prescribes."""
+        return self.seat.named(device) if self.supervisor.plan.threads == self.seat.threads else device
 
     def ended(self, job: Job) -> None:
         """A job ended that had the runner for itself."""
@@ -94,6 +128,10 @@ class Resident(Use):
         if self.is_spare and self.options.keep_alive_s:
             left = self._used_at + self.options.keep_alive_s - time.monotonic()
             self._expiry = asyncio.get_running_loop().call_later(max(0.0, left), self._expire)
+
+    def _go(self) -> None:
+        if not self.supervisor.busy and not self.supervisor.idle:
+            self._unload()
 
     def _expire(self) -> None:
         self._expiry = None

@@ -4,6 +4,8 @@ from spark_engine.errors import Unavailable
 from spark_engine.protocol import PROTOCOL_VERSION
 from spark_engine.types.models import LoadFailed
 
+CRASH_LOOP, NOT_STARTED = "runner_crash_loop", "runner_not_started"
+
 
 def refusal(failed: LoadFailed) -> Unavailable:
     """A load that failed, for those who asked for the model."""
@@ -20,6 +22,16 @@ def crashed(variant: str) -> Unavailable:
     )
 
 
+def died(variant: str, reason: str) -> Unavailable:
+    """A runner ended before it answered for the first time."""
+    return Unavailable(
+        "runner_crashed",
+        "The model's process ended",
+        f"The process that was to run {variant} did not stay: {reason}",
+        "Check the acceleration: `spark acceleration verify`.",
+    )
+
+
 def unloaded(variant: str) -> Unavailable:
     """The model was unloaded before a request ended."""
     return Unavailable(
@@ -33,7 +45,7 @@ def unloaded(variant: str) -> Unavailable:
 def crash_loop(variant: str, reason: str, evidence: str) -> LoadFailed:
     """Its runner was started too often."""
     return LoadFailed(
-        "runner_crash_loop",
+        CRASH_LOOP,
         f"{variant} keeps crashing",
         f"Its process ended again and again ({reason}), so Spark stopped starting it.",
         "Load it again, or choose another variant.",

@@ -8,6 +8,8 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator
 
+from spark_engine.engine.runner_log import pass_on
+from spark_engine.logs import LEVEL_VARIABLE, current_level
 from spark_engine.paths import program
 from spark_engine.protocol.framing import FrameError, encode, read_from_runner
 from spark_engine.protocol.messages import FromRunner, ToRunner
@@ -38,7 +40,7 @@ class RunnerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},
+            env={**os.environ, "ORT_DISABLE_TELEMETRY": "1", LEVEL_VARIABLE: current_level()},
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0) if sys.platform == "win32" else 0,
             start_new_session=sys.platform
             != "win32",  # a signal to the engine's group is the engine's to handle
@@ -87,7 +89,7 @@ class RunnerProcess:
         while line := await _line(stderr):
             text = line.decode(errors="replace").rstrip()
             self._evidence.append(text)
-            log.debug("%s: %s", self._name, text)
+            pass_on(self._name, text)
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

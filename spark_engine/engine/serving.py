@@ -1,20 +1,23 @@
 """The requests an engine serves: each is given to its model's runner and followed until its end.
 
-The life of a request: 1 `submit` resolves the model → 2 the queue takes it or refuses → 3 a runner is loaded if need
-be → 4 the runner tokenizes and accepts → 5 the caller has a stream → 6 deltas arrive and merge in its mailbox → 7 the
-end arrives, or the caller leaves and the runner stops within a step → 8 the row in the list is final.
+The life of a request: 1 `submit` resolves the model → 2 the queue takes it or refuses, and holds it while its app is
+paused → 3 a runner is loaded if need be → 4 the runner tokenizes and accepts → 5 the caller has a stream → 6 deltas
+arrive and merge in its mailbox → 7 the end arrives, or the caller leaves and the runner stops within a step → 8 the row
+in the list is final.
 """
 
 import asyncio
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
 from spark_engine.config.load import Config
+from spark_engine.engine.apps import Apps
 from spark_engine.engine.bus import Bus
+from spark_engine.engine.callers import Caller
 from spark_engine.engine.generation import Generation
 from spark_engine.engine.job import Job
 from spark_engine.engine.metrics import Figures
@@ -24,6 +27,7 @@ from spark_engine.engine.residency import Residency
 from spark_engine.engine.sampling_clock import SamplingClock
 from spark_engine.engine.stream import LocalStream
 from spark_engine.engine.supervisor import Supervisor
+from spark_engine.engine.waiting_for_load import LoadWaits
 from spark_engine.errors import NotFound, SparkError, Unavailable
 from spark_engine.types.embeddings import EmbeddingRequest, Embeddings, Ranking, ReadingRequest, RerankRequest
 from spark_engine.types.generation import GenerationRequest
@@ -31,7 +35,7 @@ from spark_engine.types.ids import parse_model_ref
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import ModelKind, VariantEntry
 from spark_engine.types.requests import RequestEntry
-from spark_engine.types.state import EngineState, MetricsSampled, RequestChanged
+from spark_engine.types.state import EngineState, MetricsSampled, RequestChanged, RequestsSampled
 
 EMBED_WITH: tuple[ModelKind, ...] = ("embedder", "generator")
 RERANK_WITH: tuple[ModelKind, ...] = ("reranker", "embedder", "generator")
@@ -40,20 +44,24 @@ RERANK_WITH: tuple[ModelKind, ...] = ("reranker", "embedder", "generator")
 class Serving:
     """Every request that waits or runs, and the figures of them all."""
 
-    def __init__(self, config: Config, bus: Bus, residency: Residency) -> None:
-        self._limit = config.integer("queue.max_waiting") + config.integer("models.slots")
+    def __init__(self, config: Config, bus: Bus, residency: Residency, apps: Apps | None = None) -> None:
+        self._config, self._apps = config, apps or Apps()
         self._bus, self._residency = bus, residency
         self._figures = Figures()
         self._active: dict[str, Job] = {}
+        self._callers: dict[str, Caller] = {}
+        self._loads = LoadWaits()
         self.clock = SamplingClock(self._sample)
+        self.remember: Callable[[RequestEntry], None] = lambda entry: None
 
     # --- requests ------------------------------------------------------------------------------------------
 
     async def submit(self, request: GenerationRequest) -> LocalStream:
         """Accept a generation; returns once the model took the prompt. See `InferenceEngine.submit`."""
         variant = self._chosen(("generator",), request.model)
-        generation = Generation(request, variant.id, self)
-        async with self._served(generation, variant) as supervisor:
+        caller = self._apps.caller(request.client)
+        generation = Generation(replace(request, client=caller.name), variant.id, self)
+        async with self._served(generation, variant, caller) as supervisor:
             started = await generation.started
         started = replace(started, chosen=request.chosen)
         return LocalStream(started, generation.mailbox, lambda: supervisor.cancel(generation.id))
@@ -74,12 +82,14 @@ class Serving:
         job = self._active.get(request_id)
         if job is None:
             raise NotFound("request_not_found", "No such request", f"{request_id[:100]} is not running.")
-        self._residency.cancel(job.entry.model, request_id)
+        if not (self._apps.cancel(request_id) or self._loads.cancel(request_id)):
+            self._residency.cancel(job.entry.model, request_id)
 
     async def _read(self, request: ReadingRequest, kinds: tuple[ModelKind, ...]) -> ReadingResult:
         variant = self._chosen(kinds, request.model)
-        reading = Reading(request, variant.id, self)
-        async with self._served(reading, variant):
+        caller = self._apps.caller(request.client)
+        reading = Reading(replace(request, client=caller.name), variant.id, self)
+        async with self._served(reading, variant, caller):
             return await reading.result
 
     def _chosen(self, kinds: tuple[ModelKind, ...], model: str) -> VariantEntry:
@@ -90,17 +100,21 @@ class Serving:
         return variant
 
     @asynccontextmanager
-    async def _served(self, job: Job, variant: VariantEntry) -> AsyncIterator[Supervisor]:
+    async def _served(self, job: Job, variant: VariantEntry, caller: Caller) -> AsyncIterator[Supervisor]:
         """Give a job to its model, loaded now if need be. Inside the block whoever asked waits for what comes of it:
         an error there is the job's end, and so are leaving and its deadline."""
-        self._active[job.id] = job
+        self._active[job.id], self._callers[job.id] = job, caller
+        if caller.app is None:
+            caller.then(lambda app: job.show_client(caller.name))
         try:
             async with asyncio.timeout(job.deadline_s):
+                await caller.let_through(job.id)
+                job.count_for(caller.client, caller.later)
                 model = self._bus.state.models[parse_model_ref(variant.id).model]
                 supervisor = self._residency.demand(model, variant)
                 if not supervisor.is_ready:
                     job.waits_for_load()
-                    await supervisor.ready()
+                    await self._loads.until_ready(job.id, supervisor)
                 supervisor.submit(job)
                 yield supervisor
         except TimeoutError:
@@ -119,11 +133,12 @@ class Serving:
             raise Unavailable(
                 "engine_not_ready", f"Spark is {state.phase}", "It takes no requests now.", "Try again."
             )
-        if len(self._active) >= self._limit:
+        limit = self._config.integer("queue.max_waiting") + self._config.integer("models.slots")
+        if len(self._active) >= limit:
             raise Unavailable(
                 "queue_full",
                 "Too many requests are waiting",
-                f"{len(self._active)} requests are running or waiting, and no more than {self._limit} may.",
+                f"{len(self._active)} requests are running or waiting, and no more than {limit} may.",
                 "Try again in a moment.",
             )
 
@@ -141,7 +156,10 @@ class Serving:
     def ended(self, entry: RequestEntry) -> None:
         """A request is over."""
         self._active.pop(entry.id, None)
+        if (caller := self._callers.pop(entry.id, None)) is not None:
+            self._apps.worked(caller, entry)
         self._figures.ended(entry)
+        self.remember(entry)
 
     # --- live figures --------------------------------------------------------------------------------------
 
@@ -158,4 +176,8 @@ class Serving:
         """Publish the live figures; whether they are going to change soon."""
         sample = self.sample()
         self._bus.publish(MetricsSampled(sample))
+        if self._active or self._bus.state.queue:
+            queue = tuple(id for said in self._residency.stats.values() for id in said.queue)
+            tokens = {id: job.tokens for id, job in self._active.items() if job.tokens}
+            self._bus.publish(RequestsSampled(tuple(id for id in queue if id in self._active), tokens))
         return bool(self._active) or sample.tokens_per_second > 0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 
 from spark_engine.engine import runner_failures as failures
-from spark_engine.engine.backoff import RestartBudget
+from spark_engine.engine.backoff import FIRST_DELAY_S, RestartBudget
 from spark_engine.engine.job import Job
 from spark_engine.engine.runner_process import RunnerProcess
 from spark_engine.errors import SparkError
@@ -48,6 +48,14 @@ class Use:
 
     def ended(self, job: Job) -> None:
         """A job ended that had the runner for itself from start to end."""
+
+    def retreat(self, failed: LoadFailed) -> LoadPlan | None:
+        """Its runner cannot go on by its plan: a safer one, or None to stop."""
+        return None
+
+    def named(self, device: str) -> str:
+        """What the runner runs on, as people are told it."""
+        return device
 
 
 class Supervisor:
@@ -124,13 +132,13 @@ class Supervisor:
         finally:
             self._waiting -= 1
             self._use.changed()
-        match self.status:
-            case Ready():
-                return self.status
-            case LoadFailed():
-                raise failures.refusal(self.status)
-            case _:
-                raise failures.unloaded(self.plan.variant)
+        return self._answering()
+
+    async def first_ready(self) -> Ready:
+        """As `ready`, but a runner that dies is not waited for a second time."""
+        while is_moving(self.status) and not isinstance(self.status, Restarting):
+            await self._changed.wait()
+        return self._answering()
 
     def submit(self, job: Job) -> None:
         """Give a request to the runner; Unavailable when it is not ready (any more)."""
@@ -148,6 +156,17 @@ class Supervisor:
         if id in self._jobs and self._process is not None:
             self._process.send(Cancel(id))
 
+    def _answering(self) -> Ready:
+        match self.status:
+            case Ready():
+                return self.status
+            case LoadFailed():
+                raise failures.refusal(self.status)
+            case Restarting(_, _, reason):
+                raise failures.died(self.plan.variant, reason)
+            case _:
+                raise failures.unloaded(self.plan.variant)
+
     async def _live(self, after: Collection[asyncio.Task[None]]) -> None:
         """Runs runners one after the other until one refuses, the budget is spent, or `unload` cancels
         this.
@@ -156,7 +175,7 @@ class Supervisor:
             await asyncio.wait(after)
             self._set(Loading(0.0, "starting"))
         while True:
-            outcome = await self._run_once()
+            outcome = self._eased(await self._run_once())
             self._set(outcome)
             self._fail_all(failures.crashed(self.plan.variant))
             if isinstance(outcome, LoadFailed):
@@ -170,7 +189,7 @@ class Supervisor:
         try:
             self._process = process = await RunnerProcess.start(self.plan.variant)
         except OSError as error:
-            return LoadFailed("runner_not_started", "The model's process cannot start", str(error))
+            return LoadFailed(failures.NOT_STARTED, "The model's process cannot start", str(error))
         try:
             process.send(Load(self.plan))
             async for message in process.messages():
@@ -180,6 +199,14 @@ class Supervisor:
         finally:
             self._process, self.stats = None, None
             await process.end()
+
+    def _eased(self, outcome: LoadFailed | Restarting) -> LoadFailed | Restarting:
+        """Instead of giving up, go on by a safer plan if there is one."""
+        if isinstance(outcome, Restarting) or (plan := self._use.retreat(outcome)) is None:
+            return outcome
+        self.plan = plan
+        self._budget.reset()
+        return Restarting(1, FIRST_DELAY_S, f"{outcome.message} It goes on more safely.", outcome.evidence)
 
     def _after_death(self, how: str, evidence: str) -> LoadFailed | Restarting:
         log.warning("runner of %s died: %s", self.plan.variant, how)
@@ -223,8 +250,13 @@ class Supervisor:
         load_ms = (time.perf_counter() - began) * 1000
         log.info("%s ready on %s after %.0f ms", self.plan.variant, loaded.device, load_ms)
         return Ready(
-            loaded.device, loaded.context, loaded.slots, loaded.memory_bytes, load_ms, self.pid or 0
-        )  # fmt: skip
+            self._use.named(loaded.device),
+            loaded.context,
+            loaded.slots,
+            loaded.memory_bytes,
+            load_ms,
+            self.pid or 0,
+        )
 
     def _fail_all(self, error: SparkError) -> None:
         for job in self._jobs.values():

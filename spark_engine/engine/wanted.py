@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from spark_engine.catalog.cards_schema import Card, CardVariant
 from spark_engine.catalog.hub.offer import Offered
+from spark_engine.catalog.hub.variants import RemoteVariant
 from spark_engine.catalog.names import plain_name, slug
 from spark_engine.errors import Conflict, NotFound
 from spark_engine.types.ids import parse_model_ref, variant_id
@@ -37,7 +38,11 @@ def of_card(cards: Mapping[str, Card], name: str) -> tuple[str, CardVariant]:
 def of_hub(cards: Iterable[Card], offered: Offered) -> tuple[str, CardVariant]:
     """The full id and the facts of the variant that was chosen in a repository: as a card has it, else under a name
     made of the repository's."""
-    chosen = next(v for v in offered.variants if v.slug == offered.chosen)
+    return named(cards, offered, next(v for v in offered.variants if v.slug == offered.chosen))
+
+
+def named(cards: Iterable[Card], offered: Offered, chosen: RemoteVariant) -> tuple[str, CardVariant]:
+    """As `of_hub`, of any variant that is offered."""
     for card in cards:
         for variant in card.variants:
             if variant.repository == offered.repository and all(map(variant.wants, chosen.files)):

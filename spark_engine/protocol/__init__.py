@@ -1,3 +1,3 @@
 """How engine and runner talk: framed msgpack over the runner's stdin and stdout."""
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2

@@ -107,6 +107,14 @@ class SequenceStarted(Struct, frozen=True, tag="started"):
     truncation: Truncation | None = None
 
 
+class SequenceAdmitted(Struct, frozen=True, tag="admitted"):
+    """The sequence has a slot and its prompt is read, but for the `cached_tokens` that some slot holds already. Told
+    again when it had to give up its slot and got another one."""
+
+    id: str
+    cached_tokens: int
+
+
 class SequenceDelta(Struct, frozen=True, tag="delta", omit_defaults=True):
     """Text that is final: no stop string can still take it back. Tokens whose text is held back come later.
 
@@ -156,7 +164,14 @@ class SequenceVector(Struct, frozen=True, tag="vector"):
     values: bytes
 
 
-SequenceEvent = SequenceStarted | SequenceDelta | SequenceVector | SequenceFinished | SequenceFailed
+SequenceEvent = (
+    SequenceStarted
+    | SequenceAdmitted
+    | SequenceDelta
+    | SequenceVector
+    | SequenceFinished
+    | SequenceFailed
+)
 
 
 class Events(Struct, frozen=True, tag="events"):
@@ -166,7 +181,8 @@ class Events(Struct, frozen=True, tag="events"):
 
 
 class RunnerStats(Struct, frozen=True, tag="stats"):
-    """Sent at most once a second while sequences run, and once when the last one has ended."""
+    """Sent at most once a second while sequences run, and once when the last one has ended. `queue`: the ids of those
+    that wait for a slot, the next one first."""
 
     running: int
     waiting: int
@@ -178,6 +194,7 @@ class RunnerStats(Struct, frozen=True, tag="stats"):
     kv_limit_bytes: int = 0
     cached_tokens: int = 0
     preemptions: int = 0
+    queue: tuple[str, ...] = ()
 
 
 FromRunner = Hello | LoadProgress | Loaded | LoadRefused | Events | RunnerStats

@@ -7,7 +7,7 @@ from spark_engine.errors import SparkError
 from spark_engine.protocol.messages import SequenceEvent, SequenceFinished
 from spark_engine.runner.embed_job import EmbedJob
 from spark_engine.runner.embed_source import TextSource
-from spark_engine.runner.scheduler import failure
+from spark_engine.runner.outcomes import failure
 from spark_engine.types.embeddings import ReadingRequest
 
 log = logging.getLogger(__name__)

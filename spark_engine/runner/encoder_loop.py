@@ -18,9 +18,9 @@ from spark_engine.runner.embed_queue import EmbedQueue
 from spark_engine.runner.embed_ration import Ration
 from spark_engine.runner.embed_source import EncoderSource
 from spark_engine.runner.encoder_model import EncoderModel
+from spark_engine.runner.outcomes import failure
 from spark_engine.runner.pace import Pace
 from spark_engine.runner.pipe import Commands
-from spark_engine.runner.scheduler import failure
 
 
 class EncoderLoop(CommandLoop):

@@ -1,20 +1,17 @@
 """Prompt lookup: guesses the next tokens from what the sequence said before, to be checked in one step.
 
 Where an answer repeats its prompt (quotes, code, JSON), the tokens that followed the same three tokens earlier are
-often right. A step that checks them costs little more than a plain one, and what it gives is what plain steps give.
+often right. A step that checks them costs little more than a plain one, and what it gives is nearly what plain steps
+give: see `rounding.py`.
 After "Prompt Lookup Decoding" (A. Saxena, 2023).
 """
 
-import numpy as np
 from msgspec import Struct
-
-from spark_engine.backends.base import Logits
 
 NGRAM = 3
 MOST = 8
 HOPEFUL = 0.7
 WORTH = 1.05
-CLEAR = 0.5  # of a logit; int8 kernels differ by up to a tenth of one
 _FORGETS = 0.1
 _RECOVERS = 0.005
 
@@ -25,7 +22,12 @@ class Lookup:
     def __init__(self) -> None:
         self._ends: dict[tuple[int, ...], int] = {}
         self._indexed = NGRAM - 1
-        self.hits = HOPEFUL
+        self.hits, self._is_begun = HOPEFUL, False
+
+    def begin(self, hits: float) -> None:
+        """Take over, before the first guess, how often those of other sequences were right."""
+        if not self._is_begun:
+            self.hits, self._is_begun = min(hits, HOPEFUL), True
 
     def guess(self, tokens: list[int]) -> list[int]:
         """Up to MOST tokens that may follow; none when the last NGRAM tokens are new."""
@@ -47,17 +49,6 @@ class Lookup:
         self.hits += _RECOVERS * (HOPEFUL - self.hits)
 
 
-def is_clear(logits: Logits) -> bool:
-    """Whether the likeliest token leads by so much that rounding cannot matter."""
-    best = int(logits.argmax())
-    return float(logits[best]) - float(max(_largest(logits[:best]), _largest(logits[best + 1 :]))) > CLEAR
-
-
-def _largest(logits: Logits) -> np.float32:
-    largest: np.float32 = logits.max(initial=np.float32(-np.inf))
-    return largest
-
-
 class StepCosts(Struct, frozen=True):
     """Seconds: a `plain` decode step, and what a step over several tokens costs, per step and per token.
 
@@ -67,6 +58,10 @@ class StepCosts(Struct, frozen=True):
     plain: float
     step: float
     token: float
+
+    def of(self, tokens: int) -> float:
+        """What a step over several tokens costs, in plain steps."""
+        return (self.step + self.token * tokens) / self.plain if self.plain else 1.0
 
 
 def worthwhile(guess: list[int], hits: float, costs: StepCosts) -> list[int]:

@@ -23,9 +23,10 @@ from spark_engine.runner.grammar_form import Form
 from spark_engine.runner.grammar_queue import GrammarQueue
 from spark_engine.runner.intake import Intake
 from spark_engine.runner.model import Model
+from spark_engine.runner.outcomes import failure
 from spark_engine.runner.pipe import Commands
 from spark_engine.runner.preparing import Preparing
-from spark_engine.runner.scheduler import Scheduler, failure
+from spark_engine.runner.scheduler import Scheduler
 from spark_engine.runner.sequence import Sequence as RunnerSequence
 from spark_engine.types.generation import GenerationRequest
 
@@ -107,7 +108,8 @@ class MainLoop(CommandLoop):
         if self._preparing:
             self._tell(self._prepared())
         began = perf_counter()
-        events = self._scheduler.step()
+        stepped = self._scheduler.step()
+        events = [*self._scheduler.take_admitted(), *stepped]
         # Those who stream do not wait for what is read now.
         self._outbox.put(events, step_s=perf_counter() - began)
         return self._readings.step()
@@ -125,6 +127,7 @@ class MainLoop(CommandLoop):
             kv_limit_bytes=self._model.kv.bytes,
             cached_tokens=scheduler.cached_tokens,
             preemptions=scheduler.preemptions,
+            queue=scheduler.queue,
         )
 
 

@@ -28,7 +28,7 @@ def main() -> int:
     source, sink = claim_streams()
     device_env.prepare(os.environ)
     faulthandler.enable(file=2)
-    logs.setup("runner", None)
+    logs.setup("runner", None, os.environ.get(logs.LEVEL_VARIABLE, "warning"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     send, commands = Sender(sink), Commands()
     start_reader(source, commands)

@@ -36,7 +36,7 @@ class Pace:
             return _bounded(min(fair, (room - per_piece) / per_token))
         # A run over one token of a prompt costs about what a decode step costs.
         tokens = (room - max(0.0, self._decode(1) - per_token)) / per_token
-        return _bounded(tokens if self._is_odd else max(SMALLER * tokens, LEAST + 2))
+        return _bounded(tokens if self._is_odd else max(SMALLER * tokens, LEAST + 1))
 
     def record(self, decoded: int, prefilled: int, seconds: float, pieces: int) -> None:
         """Learn from one step that took `seconds`."""

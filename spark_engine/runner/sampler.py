@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spark_engine.backends.base import Logits
 from spark_engine.errors import SparkError
 from spark_engine.runner.grammar_mask import Allowed, Constraint
-from spark_engine.runner.selection import choose
+from spark_engine.runner.selection import choose, lead
 from spark_engine.types.generation import SamplingOptions, StopRules
 
 GREEDY_BELOW = 1e-5
@@ -61,6 +61,12 @@ class Sampler:
         if self._counting:
             self._counts[token] = self._counts.get(token, 0) + 1
         return token
+
+    def is_sure(self, logits: Logits, rounding: float) -> bool:
+        """Whether the likeliest token that may come next leads by at least `rounding`, in logits before penalties."""
+        mask = None if self.constraint is None else self.constraint.allowed(len(logits))
+        penalty = self._options.repetition_penalty
+        return not lead(self._adjusted(logits, mask), mask) < rounding * max(penalty, 1 / penalty)
 
     def _pick(self, logits: Logits) -> int:
         best = int(logits.argmax())

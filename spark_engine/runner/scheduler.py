@@ -6,21 +6,19 @@ A step: admit → plan one batch → make room → decoder.forward → sample �
 import logging
 from time import perf_counter
 
-from spark_engine.backends.base import Decoder, Logits
+from spark_engine.backends.base import Decoder
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import DeadlineExceeded, SparkError
-from spark_engine.protocol.messages import SequenceEvent, SequenceFailed
-from spark_engine.runner.echo import Echo
+from spark_engine.protocol.messages import SequenceAdmitted, SequenceEvent
 from spark_engine.runner.guessing import Guessing
 from spark_engine.runner.kv_budget import KvBudget
-from spark_engine.runner.logprobs import token_logprob
-from spark_engine.runner.lookup import is_clear
+from spark_engine.runner.outcomes import Outcomes, failure
 from spark_engine.runner.pace import Pace
 from spark_engine.runner.plan import Chunk, plan_step
 from spark_engine.runner.queue import Waiting
+from spark_engine.runner.rounding import Rounding
 from spark_engine.runner.sequence import Sequence
 from spark_engine.runner.slots import Match, Slots, common, shareable
-from spark_engine.types.generation import FinishReason
 
 log = logging.getLogger(__name__)
 FAILURES_IN_A_ROW = 3
@@ -35,15 +33,23 @@ class Scheduler:
     def __init__(
         self, decoder: Decoder, vocabulary: Vocabulary, kv: KvBudget, *, prompt_lookup: bool = True
     ) -> None:
-        self._decoder, self._vocabulary, self._kv = decoder, vocabulary, kv
+        self._decoder, self._kv = decoder, kv
         self._waiting = Waiting()
         self._running: dict[str, Sequence] = {}
         self._slots = Slots(decoder)
         self._failures = 0
+        self._admitted: list[SequenceAdmitted] = []
         self.pace = Pace()
+        rounding = Rounding(decoder)
         self._guessing = Guessing(decoder, self.pace, wanted=prompt_lookup)
-        self.steps = self.decoded_tokens = self.prefilled_tokens = 0
+        self._outcomes = Outcomes(decoder, vocabulary, self._slots, self._running, rounding, self._guessing)
+        self.steps = self.prefilled_tokens = 0
         self.cached_tokens = self.preemptions = 0
+
+    @property
+    def decoded_tokens(self) -> int:
+        """Tokens that decode steps gave."""
+        return self._outcomes.tokens
 
     @property
     def running(self) -> int:
@@ -54,6 +60,16 @@ class Scheduler:
     def waiting(self) -> int:
         """Sequences that wait for a slot."""
         return len(self._waiting)
+
+    @property
+    def queue(self) -> tuple[str, ...]:
+        """The ids of those that wait for a slot, the next one first."""
+        return tuple(sequence.id for sequence in self._waiting.in_order())
+
+    def take_admitted(self) -> list[SequenceAdmitted]:
+        """Who got a slot since the last time."""
+        admitted, self._admitted = self._admitted, []
+        return admitted
 
     @property
     def is_idle(self) -> bool:
@@ -79,7 +95,7 @@ class Scheduler:
     def cancel(self, id: str) -> SequenceEvent | None:
         """End a sequence now, wherever it is; None when there is no such sequence."""
         if (sequence := self._running.get(id)) is not None:
-            return self._finish(sequence, "cancelled")
+            return self._outcomes.finish(sequence, "cancelled")
         waiting = self._waiting.remove(id)
         return None if waiting is None else waiting.finished("cancelled")
 
@@ -101,13 +117,7 @@ class Scheduler:
         self._failures = 0
         self._account(chunks, perf_counter() - started)
         for chunk, logits in zip(chunks, outputs, strict=True):
-            chunk.sequence.computed += chunk.length
-            if logits is not None and chunk.guess:
-                self._check_guess(chunk, logits, events)
-            elif logits is not None and chunk.sequence.echo is not None:
-                self._tell_prompt(chunk, chunk.sequence.echo, logits, events)
-            elif logits is not None:
-                self._advance(chunk.sequence, logits, events)
+            events += self._outcomes.take(chunk, logits)
         if self.is_idle:
             self._waiting.forget_clients()
         return events
@@ -116,7 +126,7 @@ class Scheduler:
         """End the sequences whose deadline has passed."""
         now = perf_counter()
         events: list[SequenceEvent] = [
-            self._fail(sequence, DeadlineExceeded(sequence.deadline_s))
+            self._outcomes.fail(sequence, DeadlineExceeded(sequence.deadline_s))
             for sequence in list(self._running.values())
             if sequence.is_late(now)
         ]
@@ -143,6 +153,7 @@ class Scheduler:
             self.cached_tokens += sequence.computed
             sequence.served_at = self.steps
             self._running[sequence.id] = sequence
+            self._admitted.append(SequenceAdmitted(sequence.id, sequence.cached))
 
     def _is_being_read(self, sequence: Sequence, match: Match) -> bool:
         """Whether a running sequence will soon hold more of this one's beginning than any slot does now."""
@@ -196,7 +207,6 @@ class Scheduler:
         """Count what a step computed, before the sequences move on."""
         decoded = sum(chunk.sequence.is_decoding for chunk in chunks)
         prefilled = sum(chunk.length for chunk in chunks) - decoded
-        self.decoded_tokens += decoded
         self.prefilled_tokens += prefilled
         if chunks[0].guess:  # costs what a piece of prompt costs
             self.pace.record(0, 1 + len(chunks[0].guess), seconds, 1)
@@ -206,77 +216,6 @@ class Scheduler:
             cost = 1.0 if chunk.sequence.is_decoding else PREFILL_COST * chunk.length
             self._waiting.serve(chunk.sequence.client, cost)
 
-    def _check_guess(self, chunk: Chunk, logits: Logits, events: list[SequenceEvent]) -> None:
-        """Take the tokens that the logits [1 + guessed, vocab_size] give, as long as the guess has the same.
-
-        Where the two likeliest tokens are close, a plain step has to decide: kernels for several tokens round a
-        little differently.
-        """
-        sequence, right = chunk.sequence, 0
-        sequence.computed -= 1
-        for row, guessed in zip(logits, (*chunk.guess, None), strict=True):
-            if not is_clear(row):
-                sequence.needs_plain_step = True
-                break
-            sequence.computed += 1
-            if self._advance(sequence, row, events) != guessed:
-                break
-            right += 1
-        self.decoded_tokens += right
-        if sequence.lookup is not None:
-            sequence.lookup.learn(len(chunk.guess), right)
-        if sequence.id in self._running:
-            self._decoder.truncate(sequence.slot, sequence.computed)
-
-    def _tell_prompt(self, chunk: Chunk, echo: Echo, logits: Logits, events: list[SequenceEvent]) -> None:
-        """Take the logits [length, vocab_size] of a piece of a prompt that is told back; tell it after the last."""
-        sequence, rows = chunk.sequence, logits.reshape(-1, self._decoder.vocab_size)
-        echo.take(sequence.computed - len(rows), rows)
-        if sequence.remaining:
-            return
-        events.append(echo.told())
-        sequence.echo = None
-        if sequence.is_full:
-            events.append(self._finish(sequence, "length"))
-        else:
-            self._advance(sequence, rows[-1], events)
-
-    def _advance(self, sequence: Sequence, logits: Logits, events: list[SequenceEvent]) -> int:
-        """Add one token to a sequence, tell what became final, end it when it is over. The token, -1 at the end."""
-        try:
-            token = sequence.sampler.sample(logits)
-        except SparkError as error:
-            events.append(self._fail(sequence, error))
-            return -1
-        sequence.append(token)
-        reason: FinishReason | None = None
-        if token in self._vocabulary.eos and not sequence.stop.ignore_eos:
-            reason = "stop"
-        else:
-            logprob = None
-            if sequence.logprobs is not None:
-                logprob = token_logprob(logits, token, sequence.logprobs, self._vocabulary.piece)
-            sequence.answer.push(token, logprob, may_stop=sequence.may_stop)
-            done = sequence.answer.stopped or sequence.sampler.is_complete
-            reason = "stop" if done else "length" if sequence.is_full else None
-        delta = sequence.answer.release(final=reason is not None)
-        if delta is not None:
-            events.append(delta)
-        if reason is not None:
-            events.append(self._finish(sequence, reason))
-            return -1
-        return token
-
-    def _finish(self, sequence: Sequence, reason: FinishReason) -> SequenceEvent:
-        del self._running[sequence.id]
-        self._slots.keep(sequence)
-        return sequence.finished(reason)
-
-    def _fail(self, sequence: Sequence, error: SparkError) -> SequenceEvent:
-        del self._running[sequence.id]
-        self._slots.drop(sequence)
-        return failure(sequence.id, error)
-
     def _batch_failed(self, chunks: list[Chunk], error: Exception) -> list[SequenceEvent]:
         """Give up the sequences of a failed batch; the others go on, unless it keeps failing."""
         self._failures += 1
@@ -284,12 +223,7 @@ class Scheduler:
             raise error
         log.error("a step failed", exc_info=error)
         known = error if isinstance(error, SparkError) else _step_failed(error)
-        return [self._fail(chunk.sequence, known) for chunk in chunks]
-
-
-def failure(id: str, error: SparkError) -> SequenceFailed:
-    """An error as the event that ends a sequence."""
-    return SequenceFailed(id, error.code, error.title, error.message, error.remedy, error.status, error.param)
+        return [self._outcomes.fail(chunk.sequence, known) for chunk in chunks]
 
 
 def _soon(sequence: Sequence) -> int:

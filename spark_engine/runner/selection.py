@@ -1,5 +1,7 @@
 """Draws a token from logits: temperature, top_k, min_p, top_p. Selects partially instead of sorting everything."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,7 @@ Ids = NDArray[np.int64]
 _FLOORS = (1e-2, 1e-4, 0.0)
 _BLOCK = 512
 _GROUP, _LARGE = 128, 16_384
+_LOWEST = np.float32(-np.inf)
 
 
 def choose(logits: Logits, peak: float, options: SamplingOptions, uniform: float) -> int:
@@ -24,6 +27,16 @@ def choose(logits: Logits, peak: float, options: SamplingOptions, uniform: float
         ids, weights = _of(ids, kept), weights[kept]
     place = _pick(weights, uniform)
     return place if ids is None else int(ids[place])
+
+
+def lead(logits: Logits, allowed: NDArray[np.bool_] | None = None) -> float:
+    """By how much the largest logit leads the second, of those allowed; infinite where there is no second."""
+    values = logits if allowed is None else logits[allowed]
+    if len(values) < 2:
+        return math.inf
+    best = int(values.argmax())
+    second = max(values[:best].max(initial=_LOWEST), values[best + 1 :].max(initial=_LOWEST))
+    return math.inf if second == _LOWEST else float(values[best]) - float(second)
 
 
 def most_likely(logits: Logits, count: int) -> Ids:

@@ -2,6 +2,7 @@
 
 from time import perf_counter
 
+from spark_engine.backends.base import Logits
 from spark_engine.backends.cutting import next_piece
 from spark_engine.protocol.messages import SequenceFinished
 from spark_engine.runner.answer import Answer
@@ -39,6 +40,10 @@ class Sequence:
 
     `cached`: tokens of the prompt that another sequence had computed. `is_long`: whether its slot is computed as one
     beyond the original context. `echo`: the prompt, as long as it is to be told. `arrival`: its place in the queue.
+
+    Tokens before `pieces_until` are read several at a time, as they are known, those behind it one at a time, as they
+    come. The first `exact` of those computed were computed so; others were guessed, or read anew after others had
+    needed the slot. `is_redone`: those are being computed again, as the next token was `doubtful`, which logits say.
     """
 
     def __init__(
@@ -58,9 +63,10 @@ class Sequence:
         self.tokens, self.prompt_length, self.limit = prompt, len(prompt), limit
         self.sampler, self.answer, self.echo = sampler, answer, echo
         self.truncation = truncation
-        self.lookup = Lookup() if sampler.greedy else None
-        self.needs_plain_step = False
-        self.computed = self.cached = 0
+        self.lookup = Lookup() if sampler.greedy and self.logprobs is None else None
+        self.computed = self.exact = self.cached = 0
+        self.pieces_until = len(prompt)
+        self.doubtful: Logits | None = None
         self.is_long = False
         self.slot = self.arrival = -1
         self.served_at = 0
@@ -68,8 +74,18 @@ class Sequence:
 
     @property
     def is_decoding(self) -> bool:
-        """Whether all but the newest token are computed: each step computes one and gives the next."""
-        return self.remaining == 1
+        """Whether each step computes one token: all others are computed, or are being computed again."""
+        return self.remaining == 1 or (self.is_redone and self.computed >= self.pieces_until)
+
+    @property
+    def is_redone(self) -> bool:
+        """Whether a token of the answer waits for those before it to be computed again."""
+        return self.doubtful is not None
+
+    @property
+    def needs_lead(self) -> bool:
+        """Whether what is computed is only nearly what it is to be, so that only a clear lead decides."""
+        return self.exact < self.computed and self.sampler.greedy
 
     @property
     def remaining(self) -> int:
@@ -95,7 +111,21 @@ class Sequence:
         """How many of its next tokens to compute, at most about `most`."""
         if self.echo is not None and self.echo.wants_logits:
             most = min(most, self.echo.longest_piece)
-        return next_piece(self.remaining, most)
+        return next_piece(self.pieces_until - self.computed if self.is_redone else self.remaining, most)
+
+    def took(self, count: int) -> None:
+        """Note that `count` tokens were computed together."""
+        end = self.computed + count
+        is_as_told = count == 1 if self.computed >= self.pieces_until else end <= self.pieces_until
+        if is_as_told and self.exact == self.computed:
+            self.exact = end
+        self.computed = end
+
+    def begin_at(self, length: int, *, anew: bool = False) -> None:
+        """Note that its slot holds its first `length` tokens. `anew`: all it has now is to be read like a prompt."""
+        self.computed = self.exact = length
+        if anew:
+            self.pieces_until, self.doubtful = len(self.tokens), None
 
     @property
     def may_stop(self) -> bool:
@@ -112,7 +142,8 @@ class Sequence:
 
     def lose_slot(self) -> None:
         """Forget what was computed: it has to wait for a slot again."""
-        self.slot, self.computed = -1, 0
+        self.slot, self.doubtful = -1, None
+        self.begin_at(0)
 
     def append(self, token: int) -> None:
         """Add a token of the answer."""

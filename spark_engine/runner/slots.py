@@ -56,7 +56,8 @@ class Slots:
             log.warning("a prefix could not be taken over", exc_info=error)
             self._decoder.free(slot)
             match = NOTHING
-        sequence.slot, sequence.computed, sequence.is_long = slot, match.length, self.makes_long(sequence)
+        sequence.slot, sequence.is_long = slot, self.makes_long(sequence)
+        sequence.begin_at(match.length)
         sequence.cached = min(match.length, sequence.prompt_length)
 
     def best(self, sequence: Sequence, running: Iterable[Sequence]) -> Match:
@@ -83,7 +84,8 @@ class Slots:
     def begin_anew(self, sequence: Sequence) -> None:
         """Forget what a running sequence has computed, but not its slot: it becomes a long one."""
         self._decoder.free(sequence.slot)
-        sequence.computed, sequence.is_long = 0, True
+        sequence.is_long = True
+        sequence.begin_at(0, anew=True)
 
     def keep(self, sequence: Sequence) -> None:
         """Take back the slot of an ended sequence with what it holds."""

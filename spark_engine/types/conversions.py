@@ -33,9 +33,9 @@ class Converted(Struct, frozen=True, tag="converted"):
 
 
 class ConversionTarget(Struct, frozen=True):
-    """What a variant can become: `id` is what that would be called, `size_bytes` about its size (0: unknown). `here`: it
-    is in the library. `missing`: components it needs that are not installed. `obstacle` says in a sentence what else is
-    in the way, as too little memory (empty: nothing)."""
+    """What a variant can become: `id` is what that would be called, `size_bytes` about its size (0: unknown). `here`:
+    it is in the library. `missing`: components it needs that are not installed. `obstacle` says in a sentence what else
+    is in the way, as too little memory (empty: nothing)."""
 
     id: str
     format: TargetFormat
@@ -66,3 +66,14 @@ class ConversionEntry(Struct, frozen=True):
     source: str
     status: ConversionStatus
     started_at: float = 0.0
+
+
+def agreement_words(agreement: Agreement | None) -> str:
+    """How well a converted model agrees with its original, in a sentence."""
+    if agreement is None:
+        return "It could not be compared with its original."
+    same = f"; {agreement.canaries_same} of {agreement.canaries} short answers are the same"
+    return (
+        f"Over {agreement.tokens:,} tokens it takes the same best token in {agreement.same_best:.1%} "
+        f"(divergence {agreement.divergence:.4f} nats){same if agreement.canaries else ''}."
+    )

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from spark_engine.types.quantities import amount, size, time_left
+
 
 class Preparing(Struct, frozen=True, tag="preparing"):
     """Nothing is fetched yet. `step` is a short phrase for people, as in `asking what the repository holds`."""
@@ -59,3 +61,23 @@ class DownloadEntry(Struct, frozen=True):
 def is_running(download: DownloadEntry) -> bool:
     """Whether it will change by itself."""
     return isinstance(download.status, Preparing | Fetching)
+
+
+def progress_words(download: DownloadEntry) -> str:
+    """Where a download stands, for people: `1.2 of 4.9 GB · 35 MB/s · about 2 min left`, `paused · 1.2 of 4.9 GB`."""
+    so_far = amount(download.bytes_done, download.bytes_total) if download.bytes_total else ""
+    match download.status:
+        case Preparing(step):
+            parts = (step, so_far if download.bytes_done else "")
+        case Fetching(_, _, trouble) if trouble:
+            parts = (so_far, trouble)
+        case Fetching(rate, left, _):
+            told = f"{time_left(left)} left" if left is not None else ""
+            parts = (so_far, " · ".join(part for part in (f"{size(rate)}/s" if rate else "", told) if part))
+        case Paused():
+            parts = ("paused", so_far)
+        case DownloadFailed():
+            parts = (f"{so_far} kept" if download.bytes_done else "nothing was fetched yet", "")
+        case Fetched():
+            parts = (size(download.bytes_total), "")
+    return " · ".join(part for part in parts if part)

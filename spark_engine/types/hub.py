@@ -47,3 +47,9 @@ class TokenReport(Struct, frozen=True):
 
     hub: str
     kept: TokenPlace | None = None
+
+
+def recommended(offer: RepositoryOffer) -> OfferedVariant | None:
+    """The one to take: what was asked for or is best, or else the first that fits; None when none does."""
+    found = [v for v in offer.variants if v.fit is None or v.fit.verdict != "too_large"]
+    return next((v for v in found if v.slug == offer.chosen), found[0] if found else None)

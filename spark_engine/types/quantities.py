@@ -25,3 +25,10 @@ def time_left(seconds: float) -> str:
         return f"about {round(seconds / 5) * 5} s"
     minutes = round(seconds / 60)
     return f"about {minutes} min" if minutes < 90 else f"about {seconds / 3600:.0f} h"
+
+
+def amount(done: float, total: float) -> str:
+    """How much of something is there: `1.2 of 4.9 GB`, `310 MB of 4.9 GB`."""
+    so_far, whole = size(done), size(total)
+    number, _, unit = so_far.partition(" ")
+    return f"{number if unit == whole.partition(' ')[2] else so_far} of {whole}"

@@ -5,10 +5,13 @@ from typing import Literal, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
+from spark_engine.types.acceleration import AccelerationBackend
+from spark_engine.types.apps import AppEntry
 from spark_engine.types.components import ComponentEntry
 from spark_engine.types.conversions import ConversionEntry
 from spark_engine.types.downloads import DownloadEntry
-from spark_engine.types.health import Problem
+from spark_engine.types.hardware import HardwareReading
+from spark_engine.types.health import HealthReport, Problem
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import ModelEntry, Ready, VariantEntry, VariantStatus
 from spark_engine.types.requests import RequestEntry, is_active
@@ -29,8 +32,9 @@ class EngineInfo(Struct, frozen=True):
 
 
 class EngineState(Struct, frozen=True):
-    """Everything a watcher shows. `default_model` is what `auto` means right now (empty: nothing is
-    installed).
+    """Everything a watcher shows. `default_model` is what `auto` means right now (empty: nothing is installed). `queue`
+    holds the ids of requests that wait for a slot, the next ones first, as the runners last told them.
+    `settings_changes` counts how often the settings were changed since the engine started.
     """
 
     engine: EngineInfo
@@ -41,8 +45,14 @@ class EngineState(Struct, frozen=True):
     components: dict[str, ComponentEntry] = {}
     downloads: dict[str, DownloadEntry] = {}
     conversions: dict[str, ConversionEntry] = {}
+    acceleration: dict[str, AccelerationBackend] = {}
     problems: dict[str, Problem] = {}
+    apps: dict[str, AppEntry] = {}
+    health: HealthReport = HealthReport(False)
     metrics: MetricsSample = MetricsSample()
+    hardware: HardwareReading = HardwareReading()
+    queue: tuple[str, ...] = ()
+    settings_changes: int = 0
 
 
 class StateSnapshot(Struct, frozen=True, tag="state"):
@@ -82,6 +92,21 @@ class RequestChanged(Struct, frozen=True, tag="request"):
     request: RequestEntry
 
 
+class RequestsSampled(Struct, frozen=True, tag="requests"):
+    """How far requests are: the order of those that wait, and how many tokens the running ones have (by id). Comes once
+    a second while something runs and somebody watches; a slow watcher only sees the newest.
+    """
+
+    queue: tuple[str, ...]
+    tokens: dict[str, int]
+
+
+class SettingsChanged(Struct, frozen=True, tag="settings"):
+    """The settings were changed for the `changes`th time since the engine started; they can be asked for anew."""
+
+    changes: int
+
+
 class ComponentChanged(Struct, frozen=True, tag="component"):
     """A backend component appeared or moved on."""
 
@@ -112,6 +137,12 @@ class ConversionDropped(Struct, frozen=True, tag="conversion_dropped"):
     id: str
 
 
+class AccelerationChanged(Struct, frozen=True, tag="acceleration"):
+    """What there is of a backend's acceleration, or what is known or used of it, changed."""
+
+    backend: AccelerationBackend
+
+
 class ProblemRaised(Struct, frozen=True, tag="problem"):
     """A problem began, or its text changed."""
 
@@ -124,10 +155,34 @@ class ProblemCleared(Struct, frozen=True, tag="problem_cleared"):
     id: str
 
 
+class AppChanged(Struct, frozen=True, tag="app"):
+    """A program that uses Spark appeared, asked something, or its owner decided about it; twice a second at most."""
+
+    app: AppEntry
+
+
+class AppDropped(Struct, frozen=True, tag="app_dropped"):
+    """A program has not asked for long and is forgotten."""
+
+    id: str
+
+
+class HealthChanged(Struct, frozen=True, tag="health"):
+    """The health of Spark or its ecosystem is another one."""
+
+    report: HealthReport
+
+
 class MetricsSampled(Struct, frozen=True, tag="metrics"):
     """New live figures; a slow watcher only sees the newest."""
 
     sample: MetricsSample
+
+
+class HardwareSampled(Struct, frozen=True, tag="hardware"):
+    """A new reading of the hardware; a slow watcher only sees the newest."""
+
+    reading: HardwareReading
 
 
 EngineEvent = (
@@ -137,14 +192,21 @@ EngineEvent = (
     | ModelsListed
     | VariantChanged
     | RequestChanged
+    | RequestsSampled
+    | SettingsChanged
     | ComponentChanged
     | DownloadChanged
     | DownloadDropped
     | ConversionChanged
     | ConversionDropped
+    | AccelerationChanged
     | ProblemRaised
     | ProblemCleared
+    | AppChanged
+    | AppDropped
+    | HealthChanged
     | MetricsSampled
+    | HardwareSampled
 )
 
 
@@ -163,6 +225,10 @@ def apply_event(state: EngineState, event: EngineEvent) -> EngineState:
             return replace(state, models=_with_status(state.models, id, status))
         case RequestChanged(request):
             return replace(state, requests=_with_request(state.requests, request))
+        case RequestsSampled(queue, tokens):
+            return replace(state, queue=queue, requests=_with_tokens(state.requests, tokens))
+        case SettingsChanged(changes):
+            return replace(state, settings_changes=changes)
         case ComponentChanged(component):
             return replace(state, components=state.components | {component.id: component})
         case DownloadChanged(download):
@@ -173,12 +239,22 @@ def apply_event(state: EngineState, event: EngineEvent) -> EngineState:
             return replace(state, conversions=state.conversions | {conversion.id: conversion})
         case ConversionDropped(id):
             return replace(state, conversions=_without(state.conversions, id))
+        case AccelerationChanged(backend):
+            return replace(state, acceleration=state.acceleration | {backend.id: backend})
         case ProblemRaised(problem):
             return replace(state, problems=state.problems | {problem.id: problem})
         case ProblemCleared(id):
             return replace(state, problems=_without(state.problems, id))
+        case AppChanged(app):
+            return replace(state, apps=state.apps | {app.id: app})
+        case AppDropped(id):
+            return replace(state, apps=_without(state.apps, id))
+        case HealthChanged(report):
+            return replace(state, health=report)
         case MetricsSampled(sample):
             return replace(state, metrics=sample)
+        case HardwareSampled(reading):
+            return replace(state, hardware=reading)
 
 
 def find_variant(state: EngineState, id: str) -> VariantEntry | None:
@@ -202,6 +278,16 @@ def _with_status(models: dict[str, ModelEntry], id: str, status: VariantStatus) 
         return models
     variants = tuple(replace(v, status=status) if v.id == id else v for v in model.variants)
     return models | {model.id: replace(model, variants=variants)}
+
+
+def _with_tokens(requests: dict[str, RequestEntry], tokens: dict[str, int]) -> dict[str, RequestEntry]:
+    """Note how many tokens requests have; what is over has its final count."""
+    moved = {
+        id: replace(entry, usage=replace(entry.usage, completion_tokens=count))
+        for id, count in tokens.items()
+        if (entry := requests.get(id)) is not None and is_active(entry)
+    }
+    return requests | moved if moved else requests
 
 
 def _with_request(requests: dict[str, RequestEntry], request: RequestEntry) -> dict[str, RequestEntry]:

@@ -185,6 +185,29 @@ def test_a_prompt_cut_as_the_runner_cuts_is_bit_by_bit_the_same(
         assert np.array_equal(whole, last)
 
 
+@pytest.mark.parametrize("length", [33, 257, 300])
+def test_a_prompt_beside_others_is_bit_by_bit_the_same(
+    decoder: Decoder, length: int, request: pytest.FixtureRequest
+) -> None:
+    prompt, other, spoken = (tokens_of(decoder, length, 3), tokens_of(decoder, length, 4), [30, 31, 32])
+    whole = put(decoder, 0, prompt)
+    decoder.free(0)
+    put(decoder, 1, spoken)
+    for step, cut in enumerate(cuts(length, 16)):
+        fewer = slice(cut.start - step, cut.stop - step - 1)  # other lengths, one token apart
+        batch = [
+            SlotInput(0, cut.start, prompt[cut], True),
+            SlotInput(1, len(spoken) + step, [33], True),
+            SlotInput(2, fewer.start, other[fewer], False),
+        ]
+        last = decoder.forward(batch)[0]
+    assert last is not None
+    if request.node.callspec.params["loaded"] in FLOAT32:
+        np.testing.assert_allclose(whole, last, atol=1e-4, rtol=0)
+    else:
+        assert np.array_equal(whole, last)
+
+
 def test_rows_join_and_leave_at_every_step(decoder: Decoder) -> None:
     prompts = [tokens_of(decoder, length, seed) for seed, length in enumerate(LENGTHS)]
     alone = []

@@ -1,6 +1,7 @@
 """What every backend gives under the real scheduler: the tokens of a sequence do not depend on its company."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.support.decoders import Bench, Told, load_model, path_of
 
 TIE = 1e-4
 ROUNDING = 0.1  # of kernels for one token and for several, where activations are 8-bit integers
+DOUBTFUL = 40  # answers; in ONNX and GGUF some of them have two tokens closer than kernels differ
 WORDS = "How do I download a model and connect an app to Spark on this machine without any cloud at all"
 
 
@@ -105,29 +107,83 @@ def test_taking_over_a_prefix_changes_no_token(model: Model) -> None:
     assert parted <= 1
 
 
-def test_guessed_tokens_change_no_token(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    if model.decoder.max_logits == 1:
-        pytest.skip(f"{model.decoder.device}: gives the logits of one token a step")
-    sampling, stop = SamplingOptions(temperature=0, logprobs=2), StopRules(max_tokens=60, ignore_eos=True)
-    asked = GenerationRequest("a", "m", ChatPrompt((ChatMessage("user", WORDS),)), sampling, stop)
-    plain = Bench(model)
-    monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(0.0, 0.0, 0.0))
-    plain.run([asked])
-    told = plain.told["a"].tokens
-    whole = [*model.prompts.encode(asked.prompt), *told]
+Guess = Callable[[Lookup, list[int]], list[int]]
+
+
+def guessing_of(model: Model, asked: GenerationRequest, told: Told) -> Guess:
+    """Guesses what a sequence will say, with a mistake now and then."""
+    whole = [*model.prompts.encode(asked.prompt), *told.tokens]
 
     def guess(self: Lookup, tokens: list[int]) -> list[int]:
-        """What will be said, with a mistake now and then."""
         coming = whole[len(tokens) : len(tokens) + MOST]
         return [token + 1 if place == 3 and len(tokens) % 2 else token for place, token in enumerate(coming)]
 
-    monkeypatch.setattr(Lookup, "guess", guess)
+    return guess
+
+
+def random_words(count: int, sampling: SamplingOptions, stop: StopRules) -> list[GenerationRequest]:
+    """Words to repeat, which spark-nano does with many doubts: every fourth or so answer has two tokens so close that
+    kernels for several tokens choose the other one."""
+    draw, known = random.Random(7), WORDS.split()
+    texts = ["Repeat after me: " + " ".join(draw.sample(known, draw.randrange(6, 16))) for _ in range(count)]
+    prompts = [ChatPrompt((ChatMessage("user", text),)) for text in texts]
+    return [GenerationRequest(f"w{i}", "m", prompt, sampling, stop) for i, prompt in enumerate(prompts)]
+
+
+@pytest.mark.parametrize(("sampling", "answers"), [({}, DOUBTFUL), ({"repetition_penalty": 1.3}, 8)])
+def test_guessed_tokens_change_no_token(
+    model: Model, monkeypatch: pytest.MonkeyPatch, sampling: dict[str, float], answers: int
+) -> None:
+    if model.decoder.max_logits == 1:
+        pytest.skip(f"{model.decoder.device}: gives the logits of one token a step")
+    stop = StopRules(max_tokens=60, ignore_eos=True)
+    steps = {False: 0, True: 0}
+    for asked in random_words(answers, SamplingOptions(temperature=0, **sampling), stop):
+        monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(0.0, 0.0, 0.0))
+        plain = Bench(model)
+        plain.run([asked])
+        monkeypatch.setattr(Lookup, "guess", guessing_of(model, asked, plain.told[asked.id]))
+        monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(1.0, 0.9, 0.1))
+        guessing = Bench(model)
+        guessing.run([asked])
+        assert guessing.told[asked.id].tokens == plain.told[asked.id].tokens
+        for with_guesses, bench in ((False, plain), (True, guessing)):
+            steps[with_guesses] += bench.scheduler.steps
+    print(f"{steps[True]} steps instead of {steps[False]}")
+    assert steps[True] < steps[False]
+
+
+def test_answers_that_copy_what_was_said_need_fewer_steps(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if model.decoder.max_logits == 1:
+        pytest.skip(f"{model.decoder.device}: gives the logits of one token a step")
     monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(1.0, 0.9, 0.1))
-    guessing = Bench(model)
-    guessing.run([asked])
-    parted = ties(plain.told["a"], guessing.told["a"], ROUNDING)
-    print(f"{parted} ties, {guessing.scheduler.steps} steps instead of {plain.scheduler.steps}")
-    assert parted or guessing.scheduler.steps < plain.scheduler.steps / 1.5
+    sampling, stop = SamplingOptions(temperature=0), StopRules(max_tokens=60)
+    asked = ChatMessage("user", "what is spark-nano")
+    first = alone(model, GenerationRequest("a", "m", ChatPrompt((asked,)), sampling, stop))
+    said = (asked, ChatMessage("assistant", first.text), asked)
+    steps = {}
+    for wanted in (False, True):
+        bench = Bench(model)
+        if not wanted:
+            monkeypatch.setattr(bench.scheduler._guessing, "_most", 0)
+        bench.run([GenerationRequest("a", "m", ChatPrompt(said), sampling, stop)])
+        steps[wanted] = (bench.scheduler.steps, bench.told["a"].tokens)
+    assert steps[True][1] == steps[False][1]
+    assert steps[True][0] < steps[False][0] / 1.5
+
+
+def test_tokens_with_log_probabilities_are_computed_one_at_a_time(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = StopRules(max_tokens=20, ignore_eos=True)
+    asked = random_words(1, SamplingOptions(temperature=0, logprobs=1), stop)[0]
+    monkeypatch.setattr(Pace, "costs", lambda self: StepCosts(1.0, 0.9, 0.1))
+    monkeypatch.setattr(Lookup, "guess", lambda self, tokens: tokens[-3:])
+    bench = Bench(model)
+    bench.run([asked])
+    assert bench.scheduler.steps >= 20
 
 
 def test_a_prompt_told_back_has_the_log_probabilities_of_its_tokens(model: Model) -> None:

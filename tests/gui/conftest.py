@@ -1,7 +1,7 @@
 """What the window's tests stand on: Qt's loop for coroutines, one appearance, a window to feed, and waiting."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -44,31 +44,61 @@ def qapp(qapp: QApplication) -> QApplication:
 class RecordedClient:
     """Takes the place of the engine's client where only the window's side is looked at: notes what was asked.
 
-    `answers` holds an error to raise, by the name of the call.
+    `answers` holds an error to raise, `replies` a value to return (or a function of the arguments that gives it), by
+    the name of the call. `search_duplicates` says each of its replies in turn.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
         self.answers: dict[str, Exception] = {}
+        self.replies: dict[str, Any] = {}
         self.gate: asyncio.Event | None = None
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def call(*arguments: str, **options: object) -> str:
+        async def call(*arguments: str, **options: object) -> Any:
             self.calls.append((name, *arguments, *(f"{key}={value}" for key, value in options.items())))
             if self.gate is not None:
                 await self.gate.wait()
             if name in self.answers:
                 raise self.answers[name]
+            if name in self.replies:
+                reply = self.replies[name]
+                return reply(*arguments) if callable(reply) else reply
             return arguments[0] if arguments else ""
 
         return call
 
+    async def search_duplicates(self) -> AsyncGenerator[Any, None]:
+        self.calls.append(("search_duplicates",))
+        try:
+            for said in self.replies.get("search_duplicates", ()):
+                yield said
+                await asyncio.sleep(0)
+                if self.gate is not None:
+                    await self.gate.wait()
+        finally:
+            self.calls.append(("search ended",))
+
+
+    async def follow_logs(self, **options: object) -> AsyncGenerator[Any, None]:
+        """Each of its replies in turn, and then nothing more."""
+        self.calls.append(("follow_logs",))
+        try:
+            for said in self.replies.get("follow_logs", ()):
+                yield said
+            await asyncio.Event().wait()
+        finally:
+            self.calls.append(("logs unfollowed",))
+
 
 class RecordedLink:
-    """Notes that somebody asked for the engine to be started."""
+    """Notes that somebody asked for the engine to be started, or to be started again."""
 
     def __init__(self) -> None:
-        self.starts = 0
+        self.starts = self.restarts = 0
+
+    async def restart(self) -> None:
+        self.restarts += 1
 
     def start_again(self) -> None:
         self.starts += 1

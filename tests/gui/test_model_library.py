@@ -178,31 +178,3 @@ def test_a_folder_is_shown_or_the_path_is_offered(
 )
 def test_what_names_a_repository(text: str, name: str) -> None:
     assert repository_name(text) == name
-
-
-async def test_a_model_is_added_by_its_name(stage: Stage, page: ModelsPage, qtbot: Any) -> None:
-    add = page.head.add
-    assert not add.button.isEnabled()
-    qtbot.keyClicks(add.field, "nonsense")
-    qtbot.keyClick(add.field, Qt.Key.Key_Return)
-    assert "organisation/name" in add._hint.text()
-    assert stage.client.calls == []
-    add.field.clear()
-    qtbot.keyClicks(add.field, "org/name:gguf-q8_0")
-    qtbot.mouseClick(add.button, LEFT)
-    assert not add.button.isEnabled()
-    assert "Asking" in add._hint.text()
-    await until(lambda: add.field.text() == "")
-    assert stage.client.calls == [("download", "org/name:gguf-q8_0", "load=True")]
-    assert add._hint.isHidden()
-
-
-async def test_a_name_that_was_refused_stays_in_the_field(stage: Stage, page: ModelsPage, qtbot: Any) -> None:
-    from spark_engine.errors import NotFound
-
-    stage.client.answers["download"] = NotFound("repository_not_found", "No such repository", "Not there.")
-    qtbot.keyClicks(page.head.add.field, "org/nmae")
-    qtbot.keyClick(page.head.add.field, Qt.Key.Key_Return)
-    await until(lambda: stage.board.notices)
-    assert page.head.add.field.text() == "org/nmae"
-    assert page.head.add.button.isEnabled()

@@ -79,6 +79,7 @@ async def test_menu_entries_do_what_they_say(tray: Any, qtbot: Any) -> None:
         "Spark nano is loaded and answers.",
         "Unload Spark nano, ONNX · int4",
         "Load Phi-4-mini, ONNX · int4 · CPU",
+        "Free memory now",
         "Open dashboard",
         "Copy API address",
         "Quit Spark",

@@ -29,6 +29,7 @@ READS = [
     "settings",
     "components",
     "downloads",
+    "logs",
 ]
 COMMANDS = [
     "models/scan",
@@ -152,8 +153,36 @@ async def test_nothing_changes_by_get(api: Api, owner: httpx.AsyncClient) -> Non
 
 
 async def test_settings_tell_where_each_value_came_from(owner: httpx.AsyncClient) -> None:
-    settings = (await owner.get("settings")).json()
-    assert settings["server.port"] == {"value": 8910, "origin": "default"}
+    port = (await owner.get("settings")).json()["server.port"]
+    assert (port["value"], port["origin"], port["setting"]["maximum"]) == (8910, "default", 65535)
+
+
+async def test_a_setting_is_changed_by_its_key_or_refused_by_it(api: Api, owner: httpx.AsyncClient) -> None:
+    changed = await owner.put("settings", json={"log.level": "debug"})
+    assert (changed.status_code, changed.json()["log.level"]["value"]) == (200, "debug")
+    for body, param in (
+        ({"log.level": "loud"}, "log.level"),
+        ({"no.such": 1}, "no.such"),
+        ({"log.level": [1]}, None),
+    ):
+        refused = await owner.put("settings", json=body)
+        assert refused.status_code == 400
+        assert param is None or refused.json()["error"]["param"] == param
+    async with httpx.AsyncClient(base_url=api.address) as stranger:
+        assert (await stranger.put("/spark/v1/settings", json={"log.level": "info"})).status_code == 403
+
+
+async def test_requests_come_piece_by_piece_and_logs_by_number(owner: httpx.AsyncClient) -> None:
+    first = (await owner.get("requests", params={"limit": 2})).json()
+    assert ([entry["id"] for entry in first["finished"]], first["next"]) == (["req-3", "req-2"], "req-2")
+    rest = (await owner.get("requests", params={"before": "req-2", "text": "actor"})).json()
+    assert ([entry["id"] for entry in rest["finished"]], rest["next"]) == (["req-1"], "")
+    assert (await owner.get("requests", params={"before": "x"})).json()["error"]["param"] == "before"
+    assert (await owner.get("requests", params={"limit": 0})).status_code == 400
+    assert [line["text"] for line in (await owner.get("logs", params={"after": 1})).json()["lines"]] == [
+        "boom"
+    ]
+    assert (await owner.get("logs/events")).text.startswith('data: {"lines":[{"number":1')
 
 
 async def test_health_is_503_with_the_reasons_while_something_blocks(api: Api) -> None:

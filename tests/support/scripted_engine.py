@@ -18,6 +18,7 @@ from spark_engine.api.listener import Listener
 from spark_engine.api.ports import bind_port
 from spark_engine.config.load import Config, Resolved
 from spark_engine.config.schema import SETTINGS, SettingValue
+from spark_engine.engine.apps import Apps
 from spark_engine.engine.bus import Bus, BusWatcher
 from spark_engine.engine.health import report
 from spark_engine.engine.interface import InferenceEngine
@@ -26,6 +27,7 @@ from spark_engine.engine.stream import LocalStream, Mailbox
 from spark_engine.errors import NotFound
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.components import ComponentEntry, Missing
+from spark_engine.types.conversions import ConversionTarget
 from spark_engine.types.duplicates import DuplicateGroup
 from spark_engine.types.embeddings import EmbeddingRequest, Embeddings, Ranking, RerankRequest
 from spark_engine.types.fit import Fit
@@ -40,7 +42,9 @@ from spark_engine.types.generation import (
     Timings,
     Usage,
 )
+from spark_engine.types.hardware import HardwareHistory, Span
 from spark_engine.types.health import HealthReport, Problem
+from spark_engine.types.hub import OfferedVariant, RepositoryOffer, TokenReport
 from spark_engine.types.ids import AUTO
 from spark_engine.types.models import ModelEntry, Ready, Unloaded, Unloading, VariantEntry, VariantStatus
 from spark_engine.types.options import LoadOptions, OptionsReport
@@ -54,6 +58,7 @@ from spark_engine.types.state import (
     ProblemRaised,
     VariantChanged,
 )
+from tests.support.scripted_desks import ScriptedLogs, ScriptedRequests, ScriptedSettings
 
 VARIANT = "actor:plain"
 SERVED = Served(VARIANT, "Stage")
@@ -78,6 +83,7 @@ class ScriptedLibrary:
     def __init__(self, commands: list[tuple[str, str]]) -> None:
         self._commands = commands
         self._options = LoadOptions()
+        self.token = ""
 
     async def rescan(self) -> None:
         self._commands.append(("scan", ""))
@@ -114,8 +120,30 @@ class ScriptedLibrary:
     async def cancel_conversion(self, id: str) -> None:
         self._commands.append(("cancel conversion", id))
 
-    async def duplicates(self) -> list[DuplicateGroup]:
+    async def duplicates(
+        self, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[DuplicateGroup]:
+        report(1, 2)
         return []
+
+    async def targets(self, model: str) -> tuple[ConversionTarget, ...]:
+        return (ConversionTarget("actor:gguf-q8_0", "gguf", "Q8_0", 5, missing=("gguf",)),)
+
+    async def offers(self, ref: str) -> RepositoryOffer:
+        self._commands.append(("offers", ref))
+        variant = OfferedVariant("actor:big", "org/actor:big", "big", "gguf", "Q8_0", 5, component="gguf")
+        return RepositoryOffer("org/actor", "0" * 40, True, "big", (variant,), "https://hub.test/org/actor")
+
+    async def hub_token(self) -> TokenReport:
+        return TokenReport("https://hub.test", "file" if self.token else None)
+
+    async def set_hub_token(self, token: str) -> TokenReport:
+        self.token = token
+        return await self.hub_token()
+
+    async def forget_hub_token(self) -> TokenReport:
+        self.token = ""
+        return await self.hub_token()
 
     def pause_download(self, id: str) -> None:
         self._download("pause", id)
@@ -130,6 +158,37 @@ class ScriptedLibrary:
         if id != "actor:big":
             raise NotFound("download_not_found", "No such download", "There is none of this name.")
         self._commands.append((word, id))
+
+
+class ScriptedHardware:
+    """Satisfies `HardwareView`: notes that somebody watches, remembers two seconds."""
+
+    def __init__(self, commands: list[tuple[str, str]]) -> None:
+        self._commands = commands
+
+    def watch(self) -> None:
+        self._commands.append(("watch", "hardware"))
+
+    def history(self, span: Span) -> HardwareHistory:
+        return HardwareHistory(span, 1.0, (1.0, 2.0), {"cpu": (0.5, None)})
+
+
+class ScriptedAcceleration:
+    """Satisfies `AccelerationDesk`: notes what it is told. It knows one choice, the CPU of ONNX models."""
+
+    def __init__(self, commands: list[tuple[str, str]]) -> None:
+        self._commands = commands
+
+    def verify(self, backend: str = "", choice: str = "") -> tuple[str, ...]:
+        self._commands.append(("verify", f"{backend} {choice}".strip()))
+        return ("onnx/cpu",)
+
+    def select(self, backend: str, choice: str, *, strict: bool | None = None) -> None:
+        if (backend, choice) != ("onnx", "cpu"):
+            raise NotFound(
+                "choice_not_found", "No such choice", "There is none of this name.", param="choice"
+            )
+        self._commands.append(("select", f"{backend} {choice} {strict}"))
 
 
 class ScriptedEngine:
@@ -149,6 +208,10 @@ class ScriptedEngine:
         self.withdrawn: list[str] = []
         self.commands: list[tuple[str, str]] = []
         self.library = ScriptedLibrary(self.commands)
+        self.hardware = ScriptedHardware(self.commands)
+        self.acceleration = ScriptedAcceleration(self.commands)
+        self.apps = Apps(self.bus.publish)
+        self.history, self.logs, self.settings = ScriptedRequests(), ScriptedLogs(), ScriptedSettings()
         self._script, self._before = script, before
         self._feeders: list[asyncio.Task[None]] = []
 
@@ -236,6 +299,9 @@ class ScriptedEngine:
     def health(self) -> HealthReport:
         return report(self.state)
 
+    async def check_health(self) -> HealthReport:
+        return self.health()
+
     def raise_problem(self, problem: Problem) -> None:
         self.bus.publish(ProblemRaised(problem))
 
@@ -247,6 +313,7 @@ class ScriptedEngine:
 
     async def stop(self) -> None:
         self.bus.publish(PhaseChanged("stopping"))
+        await self.apps.close()
         await cancel_and_wait(*self._feeders)
 
 

@@ -4,12 +4,15 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from spark_engine.api.access import OWNER_ONLY, EngineAccess
-from spark_engine.api.control.replies import Conversions, Downloads, Duplicates, Freed, Models
+from spark_engine.api.control.replies import Conversions, Downloads, Duplicates, Freed, Models, Targets
 from spark_engine.api.control.schema import AdoptBody, ConvertBody, DownloadBody, ExplainBody, OptionsBody
+from spark_engine.api.control.searching import Search
 from spark_engine.api.control.wire import accepted, as_json, command
 from spark_engine.api.openapi import replies
+from spark_engine.api.sse import EventStream
 from spark_engine.api.strict_json import StrictJsonRoute
 from spark_engine.errors import NotFound
+from spark_engine.types.duplicates import DuplicateSearch
 from spark_engine.types.fit import Fit
 from spark_engine.types.ids import AUTO
 from spark_engine.types.models import ModelEntry
@@ -107,6 +110,12 @@ async def free(engine: EngineAccess) -> Response:
     return as_json(engine.library.free_memory())
 
 
+@router.get("/models/{id}/targets", responses=replies(Targets, "What it can become."))
+async def targets(id: str, engine: EngineAccess) -> Response:
+    """What a variant can be converted into, with what is missing for each and what is in the way."""
+    return as_json(await engine.library.targets(id))
+
+
 @router.post("/models/{id}/convert", **command("The conversion begins."))
 async def convert(id: str, body: ConvertBody, engine: EngineAccess) -> Response:
     """Begin to convert a variant into another format; the reply names the variant it becomes."""
@@ -130,6 +139,15 @@ async def cancel_conversion(id: str, engine: EngineAccess) -> Response:
 async def duplicates(engine: EngineAccess) -> Response:
     """Files of models that lie here more than once, and the room they take; the first time it may take minutes."""
     return as_json(await engine.library.duplicates())
+
+
+@router.get(
+    "/duplicates/events", responses=replies(DuplicateSearch, "How far it is.", media="text/event-stream")
+)
+async def search_duplicates(engine: EngineAccess) -> Response:
+    """The same as server-sent events that say how far it is; leaving ends the reading."""
+    search = Search(engine.library)
+    return EventStream(search.events(), search.close)
 
 
 @router.get("/downloads", responses=replies(Downloads, "The downloads by id."))

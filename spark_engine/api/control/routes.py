@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from spark_engine.api.access import OWNER_ONLY, EngineAccess, SettingsAccess
-from spark_engine.api.control.replies import Components, Requests, Settings
+from spark_engine.api.access import OWNER_ONLY, EngineAccess
+from spark_engine.api.control.replies import Components
 from spark_engine.api.control.wire import accepted, as_json, command, encoder
 from spark_engine.api.openapi import replies
 from spark_engine.api.sse import EventStream, sse
 from spark_engine.engine.interface import Watcher
-from spark_engine.types.health import HealthReport
 from spark_engine.types.state import EngineEvent, EngineState, PhaseChanged
 
 router = APIRouter(
@@ -34,31 +33,6 @@ async def events(engine: EngineAccess) -> Response:
         watcher.close()
 
     return EventStream(_events(watcher), close)
-
-
-@router.get("/requests", responses=replies(Requests, "The requests by id."))
-async def requests(engine: EngineAccess) -> Response:
-    """What waits, runs and has just finished; never prompts or answers."""
-    return as_json(engine.state.requests)
-
-
-@router.post("/requests/{id}/cancel", **command("The request is being cancelled."))
-async def cancel(id: str, engine: EngineAccess) -> Response:
-    """Cancel a request that waits or runs."""
-    engine.cancel(id)
-    return accepted(id)
-
-
-@router.get("/health", responses=replies(HealthReport, "The report."))
-async def health(engine: EngineAccess) -> Response:
-    """Whether Spark can answer, and every problem that stands."""
-    return as_json(engine.health())
-
-
-@router.get("/settings", responses=replies(Settings, "The settings by key."))
-async def settings(config: SettingsAccess) -> Response:
-    """Every setting with its value and where that came from."""
-    return as_json(config.values)
 
 
 @router.get("/components", responses=replies(Components, "The components by id."))

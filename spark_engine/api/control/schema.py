@@ -20,6 +20,18 @@ class DownloadBody(Body):
     load: bool = False
 
 
+class OffersBody(Body):
+    """As in `DownloadBody`: what is asked about, and not fetched."""
+
+    ref: str = Field(min_length=1, max_length=300)
+
+
+class TokenBody(Body):
+    """A token of the hub, as in `hf_…`. It is kept for the hub alone and appears in no reply."""
+
+    token: str = Field(min_length=1, max_length=512, repr=False)
+
+
 class AdoptBody(Body):
     """An absolute path on this machine: a GGUF file, a model's folder, or a folder with models in it."""
 
@@ -48,6 +60,12 @@ class OptionsBody(Body):
     def options(self) -> LoadOptions:
         """The same in the shared vocabulary."""
         return LoadOptions(**self.model_dump())
+
+
+class RankBody(Body):
+    """Whose requests go first."""
+
+    rank: Literal["first", "normal", "last"]
 
 
 class ExplainBody(Body):

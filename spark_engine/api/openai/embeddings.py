@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from msgspec import UNSET
 from starlette.responses import Response
 
-from spark_engine.api.access import INFERENCE, EngineAccess, client_name
+from spark_engine.api.access import INFERENCE, EngineAccess, client_of
 from spark_engine.api.disconnect import WhileConnected
 from spark_engine.api.openai.embeddings_replies import (
     EmbeddingList,
@@ -43,7 +43,7 @@ async def embeddings(body: EmbeddingsRequest, request: Request, engine: EngineAc
     """Turn texts into vectors of length 1, with any model; `auto` prefers models made for it."""
     inputs = tuple(map(_input, _inputs(body)))
     wanted = types.EmbeddingRequest(
-        fresh_id("embd"), body.model, inputs, body.dimensions, client_name(request), body.deadline_s
+        fresh_id("embd"), body.model, inputs, body.dimensions, client_of(request), body.deadline_s
     )
     async with WhileConnected(request.receive):
         found = await engine.embed(wanted)
@@ -58,7 +58,7 @@ async def rerank(body: RerankRequest, request: Request, engine: EngineAccess) ->
     """Put documents in the order in which they answer a query: by a cross-encoder, else by their vectors."""
     texts = tuple(given if isinstance(given, str) else given.text for given in body.documents)
     wanted = types.RerankRequest(
-        fresh_id("rerank"), body.model, body.query, texts, client_name(request), body.deadline_s
+        fresh_id("rerank"), body.model, body.query, texts, client_of(request), body.deadline_s
     )
     async with WhileConnected(request.receive):
         found = await engine.rerank(wanted)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from msgspec.structs import replace
 from starlette.responses import Response
 
-from spark_engine.api.access import INFERENCE, EngineAccess, client_name
+from spark_engine.api.access import INFERENCE, EngineAccess, client_of
 from spark_engine.api.answers import failure
 from spark_engine.api.branches import Branches, branches_of, together
 from spark_engine.api.disconnect import WhileConnected
@@ -72,7 +72,7 @@ async def show_model(id: str, engine: EngineAccess) -> Response:
 async def chat_completions(body: ChatCompletionRequest, request: Request, engine: EngineAccess) -> Response:
     """Answer a conversation, whole or as server-sent events."""
     choice = engine.choose(body.model, chat_needs(body))
-    wanted = _chosen(chat_request(body, _advised(engine, choice), client_name(request)), choice)
+    wanted = _chosen(chat_request(body, _advised(engine, choice), client_of(request)), choice)
     async with WhileConnected(request.receive):
         branches = await Branches.submit(engine, branches_of(wanted, body.n or 1))
         if not body.stream:
@@ -88,7 +88,7 @@ async def chat_completions(body: ChatCompletionRequest, request: Request, engine
 async def completions(body: CompletionRequest, request: Request, engine: EngineAccess) -> Response:
     """Continue raw text or tokens, whole or as server-sent events."""
     choice = engine.choose(body.model, completion_needs(body))
-    wanted = _chosen(completion_request(body, _advised(engine, choice), client_name(request)), choice)
+    wanted = _chosen(completion_request(body, _advised(engine, choice), client_of(request)), choice)
     async with WhileConnected(request.receive):
         branches = await Branches.submit(engine, branches_of(wanted, body.n or 1))
         if not body.stream:

@@ -78,3 +78,28 @@ def test_files_rotate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         logging.getLogger("spark_engine.x").info("line %d", number)
     files = sorted(f.name for f in tmp_path.iterdir())
     assert files == ["engine.log", "engine.log.1", "engine.log.2", "engine.log.3"]
+
+
+def test_the_home_folder_is_not_named(tmp_path: Path) -> None:
+    home = Path.home()
+    assert logs.redacted(f"{home}/x and '{home}'") == "~/x and '~'"
+    assert logs.redacted(f"{home}less {home}-2 {home}.old") == f"{home}less {home}-2 {home}.old"
+
+
+def test_the_level_can_be_changed_at_any_time(tmp_path: Path) -> None:
+    logs.setup("engine", tmp_path, stderr=False)
+    logging.getLogger("spark_engine.x").debug("unheard")
+    logs.set_level("debug")
+    logging.getLogger("spark_engine.x").debug("heard")
+    logging.getLogger("watchfiles.main").debug("chatter")
+    assert logs.current_level() == "debug"
+    assert [line.split()[-1] for line in written(tmp_path).splitlines()] == ["heard"]
+
+
+def test_a_runner_tells_its_engine_all_and_a_terminal_only_warnings(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for role, heard in (("runner", True), ("engine", False)):
+        logs.setup(role, None)  # type: ignore[arg-type]
+        logging.getLogger("spark_engine.x").info("a word")
+        assert ("a word" in capsys.readouterr().err) is heard

@@ -14,7 +14,8 @@ from spark_engine.cli.checks import (
     settings_finding,
     window_finding,
 )
-from spark_engine.cli.engine_checks import component_finding, problem_finding
+from spark_engine.cli.engine_checks import component_finding
+from spark_engine.cli.health_checks import problem_finding
 from spark_engine.paths import BaseDir
 from spark_engine.types.components import (
     Broken,
@@ -57,6 +58,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_settings(base: BaseDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SPARK_HOME")
+    monkeypatch.delenv("SPARK_MODELS_OTHER_APPS")
     assert settings_finding(base).message == "all at their defaults"
     base.settings_file.write_text("[server]\nport = 9000\n")
     assert settings_finding(base).message == "changed: server.port"

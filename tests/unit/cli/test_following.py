@@ -9,7 +9,6 @@ import pytest
 
 from spark_engine.cli.backends import _install
 from spark_engine.cli.following import fetched, installed, loaded, removed, unloaded
-from spark_engine.cli.progress import download_words
 from spark_engine.cli.shell import Shell
 from spark_engine.client.endpoint import write_endpoint
 from spark_engine.client.http import SparkClient
@@ -250,20 +249,3 @@ async def test_a_pull_that_does_not_arrive(
 ) -> None:
     downloads(server, Fetching(), last)
     assert await refused(fetched(client, "phi", False, lambda e: None)) == code
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        (Preparing("asking the hub"), "asking the hub"),
-        (Fetching(35e6, 120.0), "1.2 GB of 4.9 GB · 35 MB/s · about 2 min left"),
-        (Fetching(35e6, 120.0, "waiting for the network"), "1.2 GB of 4.9 GB · waiting for the network"),
-        (Fetching(), "1.2 GB of 4.9 GB"),
-        (Paused(), "paused · 1.2 GB of 4.9 GB"),
-        (DownloadFailed("x", "No space left", "M"), "No space left · 1.2 GB of 4.9 GB"),
-        (Fetched(3.0), "4.9 GB"),
-    ],
-)
-def test_where_a_download_stands(status: DownloadStatus, words: str) -> None:
-    entry = DownloadEntry(ID, "org/phi", status, bytes_total=4_900_000_000, bytes_done=1_200_000_000)
-    assert download_words(entry) == words

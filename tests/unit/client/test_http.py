@@ -11,11 +11,13 @@ import pytest
 
 from spark_engine.client.endpoint import Endpoint, write_endpoint
 from spark_engine.client.http import SparkClient
+from spark_engine.config.schema import setting
 from spark_engine.errors import InvalidRequest, SparkError, Unavailable
 from spark_engine.paths import BaseDir
 from spark_engine.types.chat import ChatMessage
 from spark_engine.types.generation import Delta, Failed, Finished, Started
 from spark_engine.types.health import HealthReport, Problem
+from spark_engine.types.settings import SettingEntry
 from spark_engine.types.state import EngineInfo, EngineState, PhaseChanged, StateSnapshot
 from tests.support.scripted import ScriptedServer, event, reply, scripted_server, stream
 
@@ -84,10 +86,11 @@ async def test_load_says_which_variant(server: ScriptedServer, client: SparkClie
 
 async def test_rescan_and_settings(server: ScriptedServer, client: SparkClient) -> None:
     server.on("POST /spark/v1/models/scan", reply({"id": "library"}, 202))
-    server.on("GET /spark/v1/settings", reply({"server.port": {"value": 8910, "origin": "default"}}))
+    port = SettingEntry(8910, "default", setting("server.port"), "Server")
+    server.on("GET /spark/v1/settings", reply(msgspec.to_builtins({"server.port": port})))
     await client.rescan()
     settings = await client.settings()
-    assert (settings["server.port"].value, settings["server.port"].origin) == (8910, "default")
+    assert settings == {"server.port": port}
 
 
 async def test_a_refusal_is_raised_with_its_field(server: ScriptedServer, client: SparkClient) -> None:

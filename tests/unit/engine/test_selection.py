@@ -61,9 +61,7 @@ def model(
     )  # fmt: skip
 
 
-def chosen(
-    *models: ModelEntry, needs: Needs = ANY, wished: str = "", free: int | None = 8 * GB
-) -> Choice:
+def chosen(*models: ModelEntry, needs: Needs = ANY, wished: str = "", free: int | None = 8 * GB) -> Choice:
     return choose({m.id: m for m in models}, needs, wished=wished, free_bytes=free)
 
 

@@ -16,6 +16,7 @@ import pytest
 from spark_engine.protocol.messages import (
     Loaded,
     LoadPlan,
+    SequenceAdmitted,
     SequenceDelta,
     SequenceEvent,
     SequenceFailed,
@@ -119,8 +120,8 @@ def ended(seen: list[SequenceEvent], id: str) -> bool:
 
 
 def kinds(seen: list[SequenceEvent], id: str) -> list[type]:
-    """The kinds of events of one sequence, its deltas as one."""
-    every = [type(event) for event in seen if event.id == id]
+    """The kinds of events of one sequence, its deltas as one, without its getting a slot."""
+    every = [type(event) for event in seen if event.id == id and not isinstance(event, SequenceAdmitted)]
     return [kind for place, kind in enumerate(every) if kind is not SequenceDelta or every[place - 1] != kind]
 
 

@@ -3,18 +3,25 @@
 import msgspec
 import pytest
 
+from spark_engine.types.apps import AppEntry, Usage
 from spark_engine.types.components import ComponentEntry, Missing
-from spark_engine.types.health import Problem
+from spark_engine.types.ecosystem import EcosystemMember, Reachable
+from spark_engine.types.hardware import AcceleratorReading, HardwareReading
+from spark_engine.types.health import HealthReport, PartHealth, Problem, Repair
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import Loading, ModelEntry, Ready, Unloaded, VariantEntry
 from spark_engine.types.requests import RequestEntry
 from spark_engine.types.state import (
     FINISHED_KEPT,
+    AppChanged,
+    AppDropped,
     ComponentChanged,
     DefaultModelChanged,
     EngineEvent,
     EngineInfo,
     EngineState,
+    HardwareSampled,
+    HealthChanged,
     MetricsSampled,
     ModelsListed,
     PhaseChanged,
@@ -42,7 +49,18 @@ EVENTS: list[EngineEvent] = [
     RequestChanged(RequestEntry("r", "m:v", "running", "app", 1.0)),
     ComponentChanged(ComponentEntry("gguf", "GGUF", ("gguf",), True, 1, Missing())),
     ProblemRaised(PROBLEM),
+    AppChanged(AppEntry("curl-1", "curl", usage=Usage(2, 1, 3.0, 4.0), rank="first")),
+    AppDropped("curl-1"),
+    HealthChanged(
+        HealthReport(
+            True,
+            (Problem("p", "warning", "T", "M", repair=Repair("Do it", "load", "m:v")),),
+            (PartHealth("api", "API", "ok", "here"),),
+            (EcosystemMember("zsei", "ZSEI", "", Reachable(1.0)), EcosystemMember("forge", "FORGE", "")),
+        )
+    ),
     MetricsSampled(MetricsSample(at=1.0, tokens_per_second=2.0)),
+    HardwareSampled(HardwareReading(at=3.0, accelerators=(AcceleratorReading("a/1", "npu", "A", "N"),))),
 ]
 
 
@@ -69,6 +87,7 @@ def test_all_events_together() -> None:
     assert state.requests["r"].phase == "running"
     assert state.problems == {"p": PROBLEM}
     assert state.metrics.tokens_per_second == 2.0
+    assert state.hardware.accelerators[0].kind == "npu"
     assert applied() == EMPTY
 
 
@@ -89,3 +108,10 @@ def test_of_finished_requests_only_the_newest_stay_and_active_ones_always() -> N
     assert len(state.requests) == FINISHED_KEPT + 1
     assert "r9" not in state.requests
     assert "r10" in state.requests
+
+
+def test_apps_come_and_go_and_the_health_is_replaced() -> None:
+    app, report = AppEntry("a", "A"), HealthReport(True)
+    assert applied(AppChanged(app)).apps == {"a": app}
+    assert applied(AppChanged(app), AppDropped("a"), AppDropped("b")).apps == {}
+    assert applied(HealthChanged(report)).health == report

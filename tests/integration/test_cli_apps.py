@@ -1,0 +1,57 @@
+"""`spark apps` and what `spark doctor` says of health and ecosystem, against a real engine."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from spark_engine.types.ecosystem import MEMBERS
+from tests.integration.test_cli_commands import as_json, refused, said, spark
+from tests.support.served import Served, serve
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    settings = {f"ecosystem_{id}": "" for id in MEMBERS} | {"ecosystem_forge": "1"}
+    with serve(tmp_path_factory.mktemp("spark"), models_default="echo:plain", **settings) as running:
+        yield running
+
+
+def test_apps(served: Served) -> None:
+    root = served.base.root
+    assert "No program has used Spark yet." in said(spark(root, "apps", "list"))
+    assert "choices" in served.ask("hi", "echo")
+    (app,) = as_json(spark(root, "apps", "list", "--json")).values()
+    id, name = app["id"], app["name"]
+    assert app["usage"]["requests"] == 1
+    assert id in said(spark(root, "apps", "list"))
+    assert f"{name} is blocked." in said(spark(root, "apps", "block", id))
+    assert served.ask("hi", "echo")["error"]["code"] == "app_blocked"  # type: ignore[index]
+    assert "blocked" in said(spark(root, "apps", "list"))
+    assert "may ask again" in said(spark(root, "apps", "unblock", name))
+    assert "choices" in served.ask("hi", "echo")
+    assert as_json(spark(root, "apps", "pause", id, "--json")) == {"id": id, "accepted": True}
+    assert "goes on" in said(spark(root, "apps", "resume", id))
+    assert "goes last" in said(spark(root, "apps", "rank", id, "last"))
+    assert as_json(spark(root, "apps", "list", "--json"))[id]["rank"] == "last"
+
+
+def test_wrong_names(served: Served) -> None:
+    root = served.base.root
+    assert refused(spark(root, "apps", "pause", "nobody", "--json")) == "app_not_found"
+    assert refused(spark(root, "apps", "rank", "nobody", "best", "--json")) == "rank_wrong"
+
+
+def test_doctor_looks_at_every_part_and_the_ecosystem(served: Served) -> None:
+    text = said(spark(served.base.root, "doctor"))
+    lines = {line[2:].split("  ")[0]: line for line in text.splitlines()}
+    assert {
+        "API",
+        "Queue",
+        "Library",
+        "Downloads",
+        "Hardware readings",
+        "Store",
+        "Event stream",
+    } <= lines.keys()
+    assert "nothing listens there" in lines["FORGE"]
+    assert "not looked for (ecosystem.zsei is empty)" in lines["ZSEI"]
