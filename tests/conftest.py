@@ -20,7 +20,12 @@ _ENVIRONMENT = {
     "NO_COLOR": "1",
     "SPARK_MODELS_OTHER_APPS": "false",  # what lies on this machine is nobody's business
 }
-_COMPONENT_LIBRARY = {"gguf": "llama-cpp-python", "torch": "torch", "genai": "onnxruntime-genai", "convert": "onnx"}
+_COMPONENT_LIBRARY = {
+    "gguf": "llama-cpp-python",
+    "torch": "torch",
+    "genai": "onnxruntime-genai",
+    "convert": "onnx",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:

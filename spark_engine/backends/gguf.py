@@ -124,7 +124,7 @@ class GgufDecoder:
 
     def _compute(self, group: list[SlotInput], results: dict[int, Logits]) -> None:
         """All single tokens in one run; then piece by piece. In a run of several lengths llama.cpp would compute the
-        first token of each beside the others' and only then the rest: other bits, and slower."""
+        first token of each beside the others' and only then the rest, which is slower."""
         places: dict[int, range] = {}
         singles = [entry for entry in group if len(entry.tokens) == 1]
         # llama.cpp joins only neighbours.

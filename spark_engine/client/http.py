@@ -33,7 +33,9 @@ READING_PATIENCE_S = 3600.0
 _events: msgspec.json.Decoder[EngineEvent] = msgspec.json.Decoder(EngineEvent)
 
 
-class SparkClient(AccelerationCalls, AppCalls, HubCalls, HardwareCalls, RequestCalls, LogCalls, SettingsCalls):
+class SparkClient(
+    AccelerationCalls, AppCalls, HubCalls, HardwareCalls, RequestCalls, LogCalls, SettingsCalls
+):
     """Talks to the engine at an endpoint, or to whichever engine runs in a base directory.
 
     Pure asyncio on one event loop. Every call raises `SparkError` when the engine refuses or is not there;

@@ -13,6 +13,7 @@ from spark_engine.engine.resident import Resident
 from spark_engine.engine.speeds import Speeds
 from spark_engine.errors import NotEnoughMemory
 from spark_engine.hardware.memory import Memory
+from spark_engine.protocol.messages import LoadPlan
 from spark_engine.types.fit import Fit
 from spark_engine.types.inspection import Inspection
 from spark_engine.types.models import ModelEntry, VariantEntry
@@ -122,3 +123,19 @@ class Admission:
             return (options.cache_mb or 0) * MB
         left = free - admitted.weights_bytes - admitted.working_bytes
         return max(admitted.cache_bytes, left // 2, 1)
+
+
+def load_plan(model: ModelEntry, variant: VariantEntry, options: LoadOptions, admitted: Admitted) -> LoadPlan:
+    """How a runner is to load what was admitted, wherever it computes."""
+    return LoadPlan(
+        variant=variant.id,
+        format=variant.format,
+        path=variant.path or "",
+        context=admitted.fit.context,
+        slots=options.slots or 1,
+        threads=options.threads or 0,
+        prompt_lookup=bool(options.prompt_lookup),
+        kv_bytes=admitted.kv_bytes,
+        kind=variant.kind,
+        pooling=model.pooling,
+    )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from spark_engine.config.load import Config
-from spark_engine.engine.admission import Admission, Admitted, Inspect
+from spark_engine.engine.admission import Admission, Admitted, Inspect, load_plan
 from spark_engine.engine.load_options import SavedOptions, check, over
 from spark_engine.engine.resident import Resident, Retreat
 from spark_engine.engine.seats import Seat
@@ -13,7 +13,7 @@ from spark_engine.engine.speeds import Speeds
 from spark_engine.engine.supervisor import Supervisor
 from spark_engine.errors import SparkError
 from spark_engine.hardware.memory import Memory, read_memory
-from spark_engine.protocol.messages import LoadPlan, RunnerStats
+from spark_engine.protocol.messages import RunnerStats
 from spark_engine.tasks import create_task
 from spark_engine.types.fit import Fit
 from spark_engine.types.models import ModelEntry, Unloading, VariantEntry, VariantStatus
@@ -238,7 +238,7 @@ class Residency:
 
         resident = Resident(
             (model, variant),
-            self._plan(model, variant, admitted),
+            load_plan(model, variant, self.options.effective(variant.id), admitted),
             told,
             lambda: self._end(resident),
             facts=self._admission.facts(model, variant),
@@ -249,18 +249,3 @@ class Residency:
             on_trouble=on_trouble,
         )
         return resident
-
-    def _plan(self, model: ModelEntry, variant: VariantEntry, admitted: Admitted) -> LoadPlan:
-        options = self.options.effective(variant.id)
-        return LoadPlan(
-            variant=variant.id,
-            format=variant.format,
-            path=variant.path or "",
-            context=admitted.fit.context,
-            slots=options.slots or 1,
-            threads=options.threads or 0,
-            prompt_lookup=bool(options.prompt_lookup),
-            kv_bytes=admitted.kv_bytes,
-            kind=variant.kind,
-            pooling=model.pooling,
-        )

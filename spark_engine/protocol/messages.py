@@ -165,12 +165,7 @@ class SequenceVector(Struct, frozen=True, tag="vector"):
 
 
 SequenceEvent = (
-    SequenceStarted
-    | SequenceAdmitted
-    | SequenceDelta
-    | SequenceVector
-    | SequenceFinished
-    | SequenceFailed
+    SequenceStarted | SequenceAdmitted | SequenceDelta | SequenceVector | SequenceFinished | SequenceFailed
 )
 
 

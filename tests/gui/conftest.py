@@ -79,7 +79,6 @@ class RecordedClient:
         finally:
             self.calls.append(("search ended",))
 
-
     async def follow_logs(self, **options: object) -> AsyncGenerator[Any, None]:
         """Each of its replies in turn, and then nothing more."""
         self.calls.append(("follow_logs",))

@@ -120,7 +120,12 @@ def test_offline_it_says_why_and_offers_the_start(stage: Stage, qtbot: Any) -> N
 
 def test_broken_it_gives_the_reason_and_shows_what_there_is(stage: Stage) -> None:
     page = opened(stage)
-    feed(stage, reading(NOW, disk=None, trouble="The process that reads the hardware crashed (SIGSEGV)."))
+    feed(
+        stage,
+        reading(
+            NOW, disk=None, unread=NOTHING, trouble="The process that reads the hardware crashed (SIGSEGV)."
+        ),
+    )
     assert page.trouble.isVisible()
     assert "crashed (SIGSEGV)" in page.trouble.reason.text()
     assert page.cpu.figure.text() == "34 %"

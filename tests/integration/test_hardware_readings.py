@@ -200,8 +200,11 @@ async def test_it_reads_each_second_while_somebody_watches_and_rarely_otherwise(
     await asyncio.sleep(0.7)
     watched = len(probe.asked)
     assert 5 <= watched <= 8
+    readings: list[HardwareReading] = []
+    monkeypatch.setattr(monitor._history, "add", readings.append)
     assert probe.asked[0] == {os.getpid(): "engine", NOBODY: "m:v"}
     await asyncio.sleep(0.6)
+    assert len(readings) <= 3
     assert len(probe.asked) <= watched + 2
     assert not monitor.is_watched
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def test_the_processor_is_busy_while_somebody_computes() -> None:
     assert share.cpu == pytest.approx(expected, rel=0.35)
     assert share.processes[0].role == "engine"
     assert share.memory_bytes == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
+
+
+def test_waiting_is_idle_and_a_core_that_slept_has_the_load_of_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = namedtuple("times", "user idle iowait guest")
+    told = [[times(10, 10, 0, 0)] * 2, [times(11, 12, 1, 1), times(10, 10, 0, 0)], [times(15, 12, 1, 5)] * 2]
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: told.pop(0))
+    reader = CpuReader()
+    assert [core.load for core in reader.read().cores] == [0.25, 0.0]
+    assert reader.read().cores[0].load == 1.0
 
 
 def test_two_readings_at_once_do_not_divide_by_nothing() -> None:
