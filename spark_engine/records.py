@@ -26,16 +26,16 @@ def read_record(file: Path, type: type[_T], otherwise: _D) -> _T | _D:
 
 def write_record(file: Path, value: Any) -> None:
     """Write `value` as JSON, readable by its owner only; makes the folder. OSError when it cannot be written."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(file, msgspec.json.format(msgspec.json.encode(value)))
 
 
-def write_whole(file: Path, data: bytes) -> None:
-    """Put a file in place in one go, readable by its owner only; makes the folder. OSError when that is impossible."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+def write_whole(file: Path, content: bytes) -> None:
+    """Replace a small file so that a reader, or a loss of power, finds the old or the new one; mode 0600."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}-")
     try:
         with os.fdopen(handle, "wb") as target:
-            target.write(data)
+            target.write(content)
             target.flush()
             os.fsync(target.fileno())
         Path(name).replace(file)

@@ -1,9 +1,7 @@
 """What is to be downloaded and where it goes: kept in a file, so that a download can go on after anything."""
 
-import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -13,6 +11,7 @@ from spark_engine.catalog.cards_schema import CardVariant
 from spark_engine.catalog.download.lock import FileLock
 from spark_engine.catalog.hub.patience import Patience
 from spark_engine.paths import BaseDir
+from spark_engine.records import write_whole
 from spark_engine.types.ids import parse_model_ref
 
 JOB_FILE = "job.json"
@@ -87,17 +86,3 @@ def discard(staging: Path) -> None:
     with FileLock(lock_file(staging)):
         if staging.exists():
             shutil.rmtree(staging)
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Replace a small file so that a reader, or a loss of power, finds the old or the new one; mode 0600."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name[:40]}-")
-    try:
-        with os.fdopen(handle, "wb") as target:
-            target.write(content)
-            target.flush()
-            os.fsync(target.fileno())
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

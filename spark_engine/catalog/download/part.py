@@ -12,8 +12,8 @@ import psutil
 from msgspec import Struct
 
 from spark_engine.catalog.download.hashing import Digests, Follower
-from spark_engine.catalog.download.job import write_whole
 from spark_engine.catalog.hub.listing import RemoteFile
+from spark_engine.records import write_whole
 
 FLUSH_BYTES = 64 * 1024 * 1024
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from spark_engine.catalog.download.job import write_whole
 from spark_engine.catalog.download.plan import Plan
 from spark_engine.catalog.origin import ORIGIN, Origin, OriginFile, read_origin
 from spark_engine.errors import Conflict
+from spark_engine.records import write_whole
 
 
 class FetchedOrigin(Origin, frozen=True):

@@ -6,11 +6,12 @@ import msgspec
 from msgspec import Struct
 
 from spark_engine.catalog.cards_schema import CardVariant
-from spark_engine.catalog.download.job import Job, write_whole
+from spark_engine.catalog.download.job import Job
 from spark_engine.catalog.hub.choose import files_of
 from spark_engine.catalog.hub.client import Hub
 from spark_engine.catalog.hub.listing import RemoteFile, fetch_listing
 from spark_engine.catalog.hub.patience import Wait
+from spark_engine.records import write_whole
 
 PLAN_FILE = "plan.json"
 
