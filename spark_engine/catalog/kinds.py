@@ -54,7 +54,7 @@ def _architectures(folder: Path) -> list[str]:
     try:
         with file.open("rb") as source:
             config: Any = msgspec.json.decode(source.read(_MOST_BYTES))
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
         return []
     names = config.get("architectures") if isinstance(config, dict) else None
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

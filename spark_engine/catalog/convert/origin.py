@@ -37,5 +37,5 @@ def read_origin(folder: Path) -> ConvertedFrom | None:
     try:
         with (folder / ORIGIN).open("rb") as file:
             return msgspec.json.decode(file.read(_MOST_BYTES), type=ConvertedFrom)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
         return None

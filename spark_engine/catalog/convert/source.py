@@ -66,7 +66,7 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as opened:
             value: Any = msgspec.json.decode(opened.read(_MOST_BYTES))
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
         return {}
     return value if isinstance(value, dict) else {}
 
