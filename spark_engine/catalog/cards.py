@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -33,12 +34,27 @@ def read_cards(folders: Iterable[Path]) -> dict[str, Card]:
     cards: dict[str, Card] = {}
     for file in (f for folder in folders for f in sorted(folder.glob("*.toml"))):
         try:
-            card = read_card(file)
+            card = _read_once(file, _stamp(file))
         except ValueError as error:
             log.warning("model card skipped: %s", error)
         else:
             cards[card.id] = card
     return cards
+
+
+@lru_cache(maxsize=1024)
+def _read_once(file: Path, stamp: tuple[int, int]) -> Card:
+    """`read_card`, once for each state of the file: parsing all cards takes a tenth of a second of the interpreter."""
+    return read_card(file)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """What changes with a file."""
+    try:
+        found = file.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
 
 
 def _refuse_unknown_sampling(facts: Mapping[str, object]) -> None:
