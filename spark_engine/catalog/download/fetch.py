@@ -16,7 +16,7 @@ from spark_engine.catalog.hub.listing import RemoteFile
 from spark_engine.catalog.hub.reply import Reply
 from spark_engine.errors import SparkError, Unavailable
 
-BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 19
 _GATHER_S = 0.1
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-PIECE = 1 << 20
+PIECE = 1 << 18
 
 
 class Digests(Struct, frozen=True):
