@@ -68,9 +68,7 @@ class AccelerationPage(CardPage):
     def _draw(self) -> None:
         state = self._store.state
         if state is None or not isinstance(self._store.link, Connected):
-            self.show_absence(self._store)
-            if isinstance(self._store.link, Stopped):
-                self.show_empty("power", "The engine is stopped", STOPPED, "Start engine")
+            self.show_absence(self._store, STOPPED)
         elif not state.acceleration:
             self.show_empty("hourglass", "Looking at this machine", READING)
         else:

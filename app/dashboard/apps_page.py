@@ -63,9 +63,7 @@ class AppsPage(CardPage):
     def _draw(self) -> None:
         state = self._store.state
         if state is None or not isinstance(self._store.link, Connected):
-            self.show_absence(self._store)
-            if isinstance(self._store.link, Stopped):
-                self.show_empty("power", "The engine is stopped", STOPPED, "Start engine")
+            self.show_absence(self._store, STOPPED)
         elif not state.apps:
             self.show_empty("squares-four", "No app has asked yet", NOBODY, "Show how to connect one")
         else:

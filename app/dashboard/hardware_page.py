@@ -122,9 +122,7 @@ class HardwarePage(CardPage):
             return
         state = self._store.state
         if state is None or not isinstance(self._store.link, Connected):
-            self.show_absence(self._store)
-            if isinstance(self._store.link, Stopped):
-                self.show_empty("power", "The engine is stopped", STOPPED, "Start engine")
+            self.show_absence(self._store, STOPPED)
         elif not state.hardware.at:
             self.show_empty("cpu", "Reading the hardware", "The first reading takes a few seconds.")
         else:

@@ -83,9 +83,7 @@ class HealthPage(CardPage):
     def _draw(self) -> None:
         state = self._store.state
         if state is None or not isinstance(self._store.link, Connected):
-            self.show_absence(self._store)
-            if isinstance(self._store.link, Stopped):
-                self.show_empty("power", "The engine is stopped", STOPPED, "Start engine")
+            self.show_absence(self._store, STOPPED)
         elif not state.health.parts:
             self.show_empty("heartbeat", "Looking", "The first look takes a second or two.")
         else:

@@ -129,10 +129,7 @@ class LogsPage(CardPage):
             self._show_what_there_is()
 
     def _show_absence(self) -> None:
-        self.show_absence(self._store)
-        if isinstance(self._store.link, Stopped):
-            text = f"Its log files are in {self._context.base.logs}."
-            self.show_empty("power", "The engine is stopped", text, "Start engine")
+        self.show_absence(self._store, f"Its log files are in {self._context.base.logs}.")
 
     def _show_what_there_is(self) -> None:
         if self.rows.count or not self.trouble.isHidden():

@@ -77,14 +77,6 @@ class OptionsTable(QWidget):
         self.blockSignals(False)
         self.changed.emit()
 
-    def clear_all(self) -> None:
-        """Nothing is one's own any more."""
-        for line in self.lines.values():
-            if isinstance(line.field, Choice):
-                line.field.setCurrentIndex(0)
-            else:
-                line.field.clear()
-
     def read(self) -> LoadOptions | None:
         """What was chosen; None where something is no number, which is said below its field."""
         values: dict[str, Value] = {}

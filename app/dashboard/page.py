@@ -63,8 +63,8 @@ class CardPage(Page):
         """Whether the cards are shown."""
         return self._stack.currentIndex() == 0
 
-    def show_absence(self, store: Store) -> None:
-        """There is no state to show: waiting for the engine, or why there is none.
+    def show_absence(self, store: Store, stopped: str = "Start it to see and load models.") -> None:
+        """There is no state to show: waiting for the engine, or why there is none. `stopped`: what starting it is for.
 
         The primary action is in the strip then; the one on the page says the same more quietly.
         """
@@ -73,9 +73,7 @@ class CardPage(Page):
             case Refused(title=title, message=message, remedy=remedy):
                 self.show_empty("warning-circle", title, plain(f"{message}\n{remedy}".strip()), "Try again")
             case Stopped():
-                self.show_empty(
-                    "power", "The engine is stopped", "Start it to see and load models.", "Start engine"
-                )
+                self.show_empty("power", "The engine is stopped", stopped, "Start engine")
             case Lost():
                 self.show_empty(
                     "arrow-clockwise", "The engine ended unexpectedly", "Spark is starting it again."

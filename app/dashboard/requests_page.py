@@ -126,10 +126,7 @@ class RequestsPage(CardPage):
     def _draw(self) -> None:
         state = self._store.state
         if state is None or not isinstance(self._store.link, Connected):
-            self.show_absence(self._store)
-            if isinstance(self._store.link, Stopped):
-                text = "Start it to see what is asked of your models."
-                self.show_empty("power", "The engine is stopped", text, "Start engine")
+            self.show_absence(self._store, "Start it to see what is asked of your models.")
         elif self.isVisible() or not self.is_live:
             self._draw_rows(state)
 

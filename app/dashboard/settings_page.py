@@ -96,10 +96,8 @@ class SettingsPage(CardPage):
     def _draw(self) -> None:
         if self._store.state is None or not isinstance(self._store.link, Connected):
             self._seen = -1
-            self.show_absence(self._store)
-            if isinstance(self._store.link, Stopped):
-                text = f"Start it to change its settings here, or edit {self._context.base.settings_file}."
-                self.show_empty("power", "The engine is stopped", text, "Start engine")
+            file = self._context.base.settings_file
+            self.show_absence(self._store, f"Start it to change its settings here, or edit {file}.")
         else:
             self._ask()
             self._show_what_there_is()

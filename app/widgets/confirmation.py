@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout
 
 from app.tokens import GRID
 from app.widgets.button import Button
+from app.widgets.escape import keeps_escape
 from app.widgets.text import label
 
 
@@ -51,14 +52,7 @@ class Confirmation(QFrame):
 
     def event(self, event: QEvent) -> bool:
         """Qt: Esc belongs to the question while it has the focus, not to the window's shortcut."""
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Escape
-        ):
-            event.accept()
-            return True
-        return super().event(event)
+        return keeps_escape(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Qt: a key."""

@@ -4,6 +4,8 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QSizePolicy
 
+from app.widgets.escape import keeps_escape
+
 
 class Field(QLineEdit):
     """`name` is what it is for, `hint` stands in it while it is empty."""
@@ -18,15 +20,7 @@ class Field(QLineEdit):
 
     def event(self, event: QEvent) -> bool:
         """Qt: with something in it, Esc is the field's and not the window's."""
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Escape
-            and self.text()
-        ):
-            event.accept()
-            return True
-        return super().event(event)
+        return (bool(self.text()) and keeps_escape(event)) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Qt: a key."""

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout
 from app.tokens import GRID
 from app.widgets.button import Button
 from app.widgets.card import row
+from app.widgets.escape import keeps_escape
 from app.widgets.text import ElidedLabel
 
 
@@ -39,14 +40,7 @@ class Panel(QFrame):
 
     def event(self, event: QEvent) -> bool:
         """Qt: Esc belongs to the panel while something in it has the focus."""
-        if (
-            event.type() == QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Escape
-        ):
-            event.accept()
-            return True
-        return super().event(event)
+        return keeps_escape(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Qt: a key."""

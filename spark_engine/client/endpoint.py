@@ -1,14 +1,11 @@
 """The endpoint file: where the running engine is and the owner's token, readable by the owner only."""
 
-import os
-import tempfile
-from pathlib import Path
-
 import msgspec
 import psutil
 from msgspec import Struct
 
 from spark_engine.paths import BaseDir
+from spark_engine.records import write_whole
 
 
 class Endpoint(Struct, frozen=True):
@@ -24,12 +21,7 @@ class Endpoint(Struct, frozen=True):
 def write_endpoint(base: BaseDir, endpoint: Endpoint) -> None:
     """Write the file whole or not at all, mode 0600."""
     base.run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=base.run, prefix=".endpoint-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.encode(endpoint))
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(base.endpoint_file)
+    write_whole(base.endpoint_file, msgspec.json.encode(endpoint))
 
 
 def read_endpoint(base: BaseDir) -> Endpoint | None:

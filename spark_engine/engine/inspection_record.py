@@ -3,13 +3,13 @@
 import logging
 import os
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from spark_engine import records
 from spark_engine.catalog.formats.gguf import part_of
 from spark_engine.catalog.inspect import RULES
 from spark_engine.paths import BaseDir
@@ -44,14 +44,8 @@ class _Record(Struct, frozen=True):
 
 def read_record(base: BaseDir) -> dict[str, Remembered]:
     """What is remembered by path; nothing when it was written under other rules or cannot be read."""
-    try:
-        record = msgspec.json.decode(_file(base).read_bytes(), type=_Record)
-    except FileNotFoundError:
-        return {}
-    except (OSError, msgspec.MsgspecError) as error:
-        log.warning("%s is ignored: %s", _file(base), error)
-        return {}
-    return record.paths if record.rules == RULES else {}
+    record = records.read_record(_file(base), _Record, None)
+    return record.paths if record is not None and record.rules == RULES else {}
 
 
 def write_record(base: BaseDir, paths: Mapping[str, Remembered]) -> None:
@@ -59,16 +53,7 @@ def write_record(base: BaseDir, paths: Mapping[str, Remembered]) -> None:
     present = {path: entry for path, entry in paths.items() if os.path.lexists(path)}
     kept = dict(list(present.items())[-MOST_REMEMBERED:])
     base.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=base.state, prefix=".inspections-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(_Record(RULES, kept)))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(_file(base))
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    records.write_whole(_file(base), msgspec.json.encode(_Record(RULES, kept)))
 
 
 def files_state(path: Path) -> tuple[FileState, ...]:

@@ -105,9 +105,7 @@ class LocalLibrary:
         there is none; where no model suits, the default one is left to say why."""
         if model != AUTO:
             return Choice(self.find(model).id, "")
-        chosen = choose(
-            self._bus.state.models, needs, wished=self._wished, free_bytes=self._residency.free_bytes
-        )
+        chosen = self._best(needs)
         return chosen if chosen.id else replace(chosen, id=self.find(AUTO).id)
 
     async def rescan(self) -> None:
@@ -296,14 +294,13 @@ class LocalLibrary:
 
     def choose_default(self) -> None:
         """Tell when `auto` means another model now."""
-        state = self._bus.state
-        chosen = choose(state.models, Needs(), wished=self._wished, free_bytes=self._residency.free_bytes).id
-        if chosen != state.default_model:
+        chosen = self._best(Needs()).id
+        if chosen != self._bus.state.default_model:
             self._bus.publish(DefaultModelChanged(chosen))
 
-    @property
-    def _wished(self) -> str:
-        return self._config.text("models.default")
+    def _best(self, needs: Needs) -> Choice:
+        wished, free = self._config.text("models.default"), lambda: self._residency.free_bytes
+        return choose(self._bus.state.models, needs, wished=wished, free_bytes=free)
 
     def _publish(self, models: dict[str, ModelEntry]) -> None:
         fits = self._residency.fits(models.values())

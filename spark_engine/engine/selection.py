@@ -1,7 +1,7 @@
 """What `auto` means: chooses a variant for a request from what is installed, and says why. Pure."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from spark_engine.types.models import (
 from spark_engine.types.quantities import size, speed
 from spark_engine.types.selection import Choice, Considered, Needs
 
+FreeBytes = Callable[[], int]
 SERVED_FIRST = ("onnx", "gguf", "safetensors", "pytorch", "echo")
 MEMORY_SHARE = 0.8
 """Of the free memory, where nothing better is known than the size of a model's files."""
@@ -36,10 +37,11 @@ class Reason(Struct, frozen=True):
 
 
 def choose(
-    models: Mapping[str, ModelEntry], needs: Needs, *, wished: str = "", free_bytes: int | None = None
+    models: Mapping[str, ModelEntry], needs: Needs, *, wished: str = "", free_bytes: FreeBytes | None = None
 ) -> Choice:
-    """The best variant for `needs`. `wished`: a model or variant that wins wherever it can serve at all; `free_bytes`:
-    memory for what is not loaded (None: enough). `wished` is tried even where it seems too large."""
+    """The best variant for `needs`. `wished`: a model or variant that wins wherever it can serve at all; `free_bytes`
+    tells the memory for what is not loaded, where no fit is known (None: enough). `wished` is tried even where it seems
+    too large."""
     considered = [
         _consider(model, variant, needs, wished, free_bytes)
         for model in models.values()
@@ -54,7 +56,7 @@ def choose(
 
 
 def _consider(
-    model: ModelEntry, variant: VariantEntry, needs: Needs, wished: str, free_bytes: int | None
+    model: ModelEntry, variant: VariantEntry, needs: Needs, wished: str, free_bytes: FreeBytes | None
 ) -> Considered:
     is_wished = bool(wished) and wished in (variant.id, model.id)
     ruled_out = next(_ruled_out(model, variant, needs, None if is_wished else free_bytes), None)
@@ -67,7 +69,7 @@ def _consider(
 
 
 def _ruled_out(
-    model: ModelEntry, variant: VariantEntry, needs: Needs, free_bytes: int | None
+    model: ModelEntry, variant: VariantEntry, needs: Needs, free_bytes: FreeBytes | None
 ) -> Iterator[str]:
     """Why a variant cannot serve."""
     if variant.kind not in needs.kinds:
@@ -85,12 +87,12 @@ def _ruled_out(
         yield from _too_large(variant, free_bytes)
 
 
-def _too_large(variant: VariantEntry, free_bytes: int | None) -> Iterator[str]:
+def _too_large(variant: VariantEntry, free_bytes: FreeBytes | None) -> Iterator[str]:
     if free_bytes is None:
         return
     if variant.fit is not None and variant.fit.verdict == "too_large":
         yield f"needs {size(variant.fit.missing_bytes)} more memory than is free"
-    elif variant.fit is None and variant.size_bytes > free_bytes * MEMORY_SHARE:
+    elif variant.fit is None and variant.size_bytes > free_bytes() * MEMORY_SHARE:
         yield f"has {size(variant.size_bytes)}, more than fits into the memory that is free"
 
 

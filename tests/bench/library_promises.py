@@ -19,6 +19,8 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from spark_engine.catalog.cards import read_card
+from spark_engine.catalog.cards_schema import CardVariant
 from spark_engine.catalog.download.job import Job, new_job
 from spark_engine.types.downloads import DownloadEntry, DownloadFailed, Fetched
 from tests.bench.download_kills import FILES, MIB, NAME, kept, make_source, sha256
@@ -112,9 +114,7 @@ def _follow(root: Path, hub: HubMirror, id: str, most: int, chance: random.Rando
             return job
 
 
-def _facts(root: Path, id: str):  # type: ignore[no-untyped-def]
-    from spark_engine.catalog.cards import read_card
-
+def _facts(root: Path, id: str) -> CardVariant:
     return read_card(root / "model_cards" / f"{id}.toml").variants[0]
 
 

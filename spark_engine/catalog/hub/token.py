@@ -1,8 +1,6 @@
 """The user's token for the hub: kept by the system's keyring, or, where there is none, in a file of the owner's own."""
 
 import logging
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +9,7 @@ import msgspec
 from keyring.errors import KeyringError, PasswordDeleteError
 
 from spark_engine.errors import InvalidRequest
+from spark_engine.records import write_whole
 
 log = logging.getLogger(__name__)
 SERVICE = "Spark model hub"
@@ -92,9 +91,4 @@ class TokenStore:
             self._file.unlink(missing_ok=True)
             return
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._file.parent, prefix=".hub-tokens-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(tokens))
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(self._file)
+        write_whole(self._file, msgspec.json.encode(tokens))

@@ -62,7 +62,9 @@ def model(
 
 
 def chosen(*models: ModelEntry, needs: Needs = ANY, wished: str = "", free: int | None = 8 * GB) -> Choice:
-    return choose({m.id: m for m in models}, needs, wished=wished, free_bytes=free)
+    return choose(
+        {m.id: m for m in models}, needs, wished=wished, free_bytes=None if free is None else lambda: free
+    )
 
 
 NANO = model("nano", 6e6, size=10**7)
