@@ -146,6 +146,16 @@ def choose(qtbot: Any, row: Any, words: str) -> None:
     menu.close()
 
 
+async def press(qtbot: Any, button: Any, word: str = "") -> None:
+    """Click a button once it is there to be clicked and says `word`: what it does follows the state a little later."""
+
+    def is_ready() -> bool:
+        return bool(button.isVisible() and button.isEnabled() and button.text().strip().startswith(word))
+
+    await until(is_ready, 60, f"the button {word!r}")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
 @asynccontextmanager
 async def running(base: BaseDir, qtbot: Any) -> AsyncIterator[Desktop]:
     """The whole app, ended as a user would end it."""

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
 
 from app.conversation import Conversation
 from app.dashboard.logs_page import LogsPage
@@ -15,10 +14,8 @@ from app.log_rows import TEXT
 from app.widgets.choice import Choice
 from app.widgets.field import Field
 from spark_engine.paths import BaseDir
-from tests.gui.conftest import running, until
+from tests.gui.conftest import press, running, until
 from tests.support.served import ECHO_CARD
-
-LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
@@ -53,7 +50,7 @@ async def test_a_running_answer_is_seen_cancelled_and_remembered(echo_base: Base
         await until(
             lambda: (page.details.entry or entry).usage.completion_tokens > 0, 10, "its tokens are counted"
         )
-        qtbot.mouseClick(page.details.cancel, LEFT)
+        await press(qtbot, page.details.cancel)
         await until(lambda: page.details.chip.word == "cancelled", 10, "it is cancelled")
         assert page.rows.active_count == 0
         page.recheck()
@@ -79,7 +76,7 @@ async def test_a_level_changes_at_once_and_a_port_after_the_restart(echo_base: B
         level.activated.emit(level.currentIndex())
         slots.selectAll()
         qtbot.keyClicks(slots, "77")
-        qtbot.mouseClick(page.bar.save, LEFT)
+        await press(qtbot, page.bar.save)
         await until(lambda: page.bar.follow.isVisible(), 10, "it says what waits for a restart")
         text = echo_base.settings_file.read_text()
         assert "# mine" in text
@@ -89,7 +86,7 @@ async def test_a_level_changes_at_once_and_a_port_after_the_restart(echo_base: B
         assert state is not None
         first, seen = state.engine.pid, []
         desktop.store.link_changed.connect(lambda: seen.append(desktop.store.link))
-        qtbot.mouseClick(page.bar.follow, LEFT)
+        await press(qtbot, page.bar.follow)
         await until(
             lambda: desktop.store.live is not None and desktop.store.live.engine.pid != first,
             30,

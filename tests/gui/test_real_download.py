@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
 
 from app.dashboard.home_page import HomePage
 from app.dashboard.models_page import ModelsPage
@@ -13,12 +12,11 @@ from spark_engine.paths import BaseDir
 from spark_engine.types.downloads import DownloadFailed, Fetching, Paused
 from spark_engine.types.models import NotInstalled, Ready
 from spark_engine.types.state import find_variant
-from tests.gui.conftest import choose, running, until
+from tests.gui.conftest import choose, press, running, until
 from tests.gui.library import CPU
 from tests.support.downloading import WEIGHTS
 from tests.support.hub_mirror import Fault, HubMirror, add_phi_onnx
 
-LEFT = Qt.MouseButton.LeftButton
 SLOW = 700_000
 
 
@@ -55,7 +53,7 @@ async def test_from_the_offer_to_a_model_that_answers(hub_base: BaseDir, qtbot: 
         home = desktop.window.page
         assert isinstance(home, HomePage)
         await until(lambda: home.model_step.button.isVisible(), 60, "the offer")
-        qtbot.mouseClick(home.model_step.button, LEFT)
+        await press(qtbot, home.model_step.button, "Download")
         await until(lambda: isinstance(coming(desktop), Fetching), 60, "bytes arrive")
         await until(home.model_step.download.isVisible, 60)
 
@@ -64,16 +62,15 @@ async def test_from_the_offer_to_a_model_that_answers(hub_base: BaseDir, qtbot: 
         assert isinstance(models, ModelsPage)
         row = models.cards["phi-4-mini"].rows[CPU]
         await until(lambda: " of " in row.download.bar.words._whole, 60, "progress")
-        qtbot.mouseClick(row.download.bar.step, LEFT)
+        await press(qtbot, row.download.bar.step, "Pause")
         await until(lambda: isinstance(coming(desktop), Paused), 60, "paused")
-        await until(lambda: row.download.bar.step.text().strip() == "Resume", 60)
-        qtbot.mouseClick(row.download.bar.step, LEFT)
+        await press(qtbot, row.download.bar.step, "Resume")
         await until(lambda: isinstance(status(desktop), Ready), 60, "it is loaded")
         await until(lambda: row.chip.word == "ready" and row.facts.checked.isVisible(), 60, "the tick")
         assert [n.title for n in desktop.board.notices if n.tone == "ok"] == ["Phi-4-mini is downloaded"]
 
         choose(qtbot, row, "Remove…")
-        qtbot.mouseClick(row.question.go_on, LEFT)
+        await press(qtbot, row.question.go_on)
         await until(lambda: isinstance(status(desktop), NotInstalled), 60, "it is gone")
         await until(lambda: row.button.text().startswith("Download"), 60)
         assert not (hub_base.models / "phi-4-mini" / "onnx-int4-cpu").exists()
@@ -90,11 +87,11 @@ async def test_a_failed_download_goes_on_when_it_is_tried_again(
         assert isinstance(models, ModelsPage)
         await until(lambda: "phi-4-mini" in models.cards, 60)
         row = models.cards["phi-4-mini"].rows[CPU]
-        qtbot.mouseClick(row.button, LEFT)
+        await press(qtbot, row.button, "Download")
         await until(lambda: isinstance(coming(desktop), DownloadFailed), 60, "it fails")
         await until(lambda: row.download.bar.message.isVisible(), 60)
         assert desktop.board.notices[-1].title == "The download of Phi-4-mini has stopped"
         hub.faults.clear()
-        qtbot.mouseClick(row.download.bar.step, LEFT)
+        await press(qtbot, row.download.bar.step, "Try again")
         await until(lambda: isinstance(status(desktop), Ready), 60, "it is loaded")
         await until(lambda: not any(n.tone == "bad" for n in desktop.board.notices), 60)

@@ -22,10 +22,9 @@ from spark_engine.paths import BaseDir
 from spark_engine.tasks import create_task
 from spark_engine.types.models import Ready, Unloaded
 from spark_engine.types.state import find_variant
-from tests.gui.conftest import running, until
+from tests.gui.conftest import press, running, until
 from tests.support.served import ECHO_CARD
 
-LEFT = Qt.MouseButton.LeftButton
 PLAIN, SLOW = "echo:plain", "echo:slow"
 
 
@@ -79,7 +78,7 @@ async def test_the_way_of_a_user(echo_base: BaseDir, qtbot: Any) -> None:
         await until(lambda: "echo" in models.cards)
         assert isinstance(status(desktop, PLAIN), Unloaded)
         row = models.cards["echo"].rows[PLAIN]
-        qtbot.mouseClick(row.button, LEFT)
+        await press(qtbot, row.button, "Load")
         await until(lambda: row.chip.word == "ready", 30, "the model is ready")
         assert isinstance(status(desktop, PLAIN), Ready)
 
@@ -112,7 +111,7 @@ async def test_the_way_of_a_user(echo_base: BaseDir, qtbot: Any) -> None:
         assert desktop.board.notices[-1].title == "The engine is running again"
         retry = next(b for b in answers(chat)[1]._trouble.findChildren(type(chat.new_chat)))
         choose(chat, PLAIN)
-        qtbot.mouseClick(retry, LEFT)
+        await press(qtbot, retry)
         await until(lambda: not chat.conversation.is_busy, 30, "the repeated answer is complete")
         assert answers(chat)[1].markdown.strip().endswith("word")
         second = engine_pid(desktop)
@@ -138,7 +137,7 @@ async def test_an_engine_stopped_on_purpose_stays_stopped_until_asked(echo_base:
         await until(lambda: isinstance(desktop.store.link, Stopped), 10, "the app notices")
         await asyncio.sleep(0.5)
         assert isinstance(desktop.store.link, Stopped)
-        qtbot.mouseClick(desktop.window.strip.action, LEFT)
+        await press(qtbot, desktop.window.strip.action)
         await until(lambda: desktop.store.live is not None, 30, "it runs again")
 
 

@@ -13,10 +13,9 @@ from spark_engine.paths import BaseDir, resources
 from spark_engine.types.models import LoadFailed, Ready, Unloaded, VariantEntry
 from spark_engine.types.options import LoadOptions
 from spark_engine.types.state import find_variant
-from tests.gui.conftest import choose, running, until
+from tests.gui.conftest import choose, press, running, until
 from tests.support.hub_mirror import HubMirror
 
-LEFT = Qt.MouseButton.LeftButton
 NAME, ID, TOKEN = "org/tiny-GGUF", "tiny:gguf-q8_0", "hf_goodgoodgoodgood"
 
 
@@ -64,10 +63,10 @@ async def test_a_gated_model_from_its_name_to_its_options(
         await until(lambda: add.token.isVisible() and add.token.page.text(), 60, "the hub asks who it is")
         assert not hub.sent
         add.token.field.setText("hf_badbadbadbadbad")
-        qtbot.mouseClick(add.token.save, LEFT)
+        await press(qtbot, add.token.save)
         await until(lambda: add.token.title._whole == "Another token is needed", 60, "the token is refused")
         add.token.field.setText(TOKEN)
-        qtbot.mouseClick(add.token.save, LEFT)
+        await press(qtbot, add.token.save)
         await until(add.offer.isVisible, 60, "the offer")
         offered = add.offer.rows["gguf-q8_0"]
         size = hub.repositories[NAME].files["tiny-Q8_0.gguf"].size
@@ -75,7 +74,7 @@ async def test_a_gated_model_from_its_name_to_its_options(
         assert not hub.sent, "nothing is fetched before it is asked for"
 
         await until(lambda: offered.component is None, 60, "llama.cpp is known to be here")
-        qtbot.mouseClick(offered.button, LEFT)
+        await press(qtbot, offered.button, "Download")
         await until(lambda: (v := variant(desktop)) and isinstance(v.status, Ready), 90, "it is loaded")
         await until(lambda: offered.state.text() == "is here", 60)
 
@@ -89,15 +88,15 @@ async def test_a_gated_model_from_its_name_to_its_options(
         await until(lambda: trouble.isVisible() and "must be from" in trouble.text(), 60, "the range")
         panel.table.lines["context"].field.setText("512")  # type: ignore[union-attr]
         await until(lambda: panel.badge.isVisible() and "context of 512" in panel.figures.text(), 60)
-        qtbot.mouseClick(panel.save, LEFT)
+        await press(qtbot, panel.save)
         await until(lambda: "unload and load it" in panel.told.text(), 60, "saved")
         assert (await desktop.client.options(ID)).saved == LoadOptions(context=512)
 
-        qtbot.mouseClick(page.head.free, LEFT)
+        await press(qtbot, page.head.free)
         await until(
             lambda: (v := variant(desktop)) and isinstance(v.status, Unloaded), 60, "its memory is free"
         )
-        qtbot.mouseClick(row.button, LEFT)
+        await press(qtbot, row.button, "Load")
         await until(lambda: (v := variant(desktop)) and isinstance(v.status, Ready | LoadFailed), 90)
         status = variant(desktop)
         assert status is not None
@@ -131,8 +130,7 @@ async def test_a_folder_a_copy_and_a_conversion(hub_base: BaseDir, qtbot: Any, t
         await until(panel.choice.isVisible, 60, "the targets")
         wanted = [t.id for t in panel._targets].index("spark-nano:gguf-q4_k_m")
         panel.choice.setCurrentIndex(wanted)
-        await until(panel.begin.isEnabled, 60)
-        qtbot.mouseClick(panel.begin, LEFT)
+        await press(qtbot, panel.begin)
         made = "spark-nano:gguf-q4_k_m"
         await until(lambda: variant(desktop, made), 200, "the new variant")
         await until(lambda: made in page.cards["spark-nano"].rows, 60)
