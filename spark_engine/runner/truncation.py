@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -12,6 +13,9 @@ from spark_engine.types.generation import GenerationRequest, StopRules, Truncati
 
 ANSWER_ROOM = 1024
 """Tokens kept free for an answer whose length was not said; a quarter of the context where that is less."""
+DROPPED_AT_ONCE = 4
+"""A conversation loses its oldest turns by whole quarters of what it may have: so it begins at the same turn for a
+while, and what was computed of it is still in the cache at its next turn."""
 Encode = Callable[[Prompt], list[int]]
 
 
@@ -71,7 +75,7 @@ def shortened(prompt: Prompt, encode: Encode, prefix: Sequence[int], most: int) 
     if len(whole) <= most:
         return Shortened(whole, 0, len(whole))
     if isinstance(prompt, ChatPrompt):
-        return Shortened(*_without_turns(prompt, encode, most) or (whole, 0), len(whole))
+        return Shortened(*_without_turns(prompt, encode, len(whole), most) or (whole, 0), len(whole))
     return Shortened(_without_beginning(whole, prefix, most), 0, len(whole))
 
 
@@ -98,21 +102,29 @@ def cuts(messages: Sequence[ChatMessage]) -> list[int]:
     ]
 
 
-def _without_turns(prompt: ChatPrompt, encode: Encode, most: int) -> tuple[list[int], int] | None:
-    """The tokens without as few turns as can be, and how many messages those had; None when there is only one turn.
+def _without_turns(prompt: ChatPrompt, encode: Encode, whole: int, most: int) -> tuple[list[int], int] | None:
+    """The tokens without the oldest turns, and how many messages those had; None when there is only one turn.
 
-    Only about log2(turns) of the possible prompts are encoded.
+    Where no place leaves out whole quarters, as little goes as must. Only about 2 log2(turns) prompts are encoded.
     """
     tried: dict[int, list[int]] = {}
 
-    def fits(place: int) -> bool:
-        tried[place] = encode(_beginning_at(prompt, place))
-        return len(tried[place]) <= most
+    def length(place: int) -> int:
+        if place not in tried:
+            tried[place] = encode(_beginning_at(prompt, place))
+        return len(tried[place])
+
+    def first_within(most: int) -> int | None:
+        found = bisect_left(places, True, key=lambda place: length(place) <= most)
+        return places[found] if found < len(places) else None
 
     places = cuts(prompt.messages)
     if not places:
         return None
-    place = places[min(bisect_left(places, True, key=fits), len(places) - 1)]
+    at_once = max(1, most // DROPPED_AT_ONCE)
+    rounded = whole - ceil((whole - most) / at_once) * at_once
+    place = first_within(rounded) or first_within(most) or places[-1]
+    length(place)
     return tried[place], len(prompt.messages) - len(_beginning_at(prompt, place).messages)
 
 

@@ -206,3 +206,18 @@ def test_token_ids_lose_their_beginning_too(served: Served) -> None:
     reply = answer(served, "completions", prompt=[5, 6, 7] * 400, truncation="auto", max_tokens=100)
     assert checked(reply)["prompt_tokens_before"] == 1200
     assert checked(reply)["prompt_tokens"] == CONTEXT - 100
+
+
+def test_a_chat_that_outgrew_its_context_finds_its_beginning_in_the_cache(served: Served) -> None:
+    cached, begins = [], []
+    for turns in range(14, len(TURNS) + 1, 2):
+        reply = chat(served, [SYSTEM, *TURNS[:turns], QUESTION], truncation="auto", max_tokens=16)
+        begins.append(reply["spark"]["truncation"]["dropped_messages"])
+        usage = reply["usage"]
+        cached.append(usage["prompt_tokens_details"]["cached_tokens"] / usage["prompt_tokens"])
+    assert begins[-1] > 0
+    same = [
+        share for share, now, before in zip(cached[1:], begins[1:], begins, strict=False) if now == before > 0
+    ]
+    assert len(same) >= 2
+    assert min(same) > 0.7, (cached, begins)

@@ -97,21 +97,41 @@ def test_what_stays_of_a_conversation(said: list[ChatMessage], most: int) -> Non
 
 
 @given(messages, st.integers(10, 500))
-def test_it_fits_with_as_few_turns_dropped_as_can_be(said: list[ChatMessage], most: int) -> None:
-    encode, whole = Counting(), ChatPrompt(tuple(said))
-    short = shortened(whole, encode, (), most)
-    lengths = [short.whole] + [
-        len(ENCODER.encode(ChatPrompt((*_system(said[:cut]), *said[cut:])))) for cut in cuts(said)
+def test_it_fits_and_whole_quarters_go_at_once(said: list[ChatMessage], most: int) -> None:
+    short = shortened(ChatPrompt(tuple(said)), Counting(), (), most)
+    lengths = [
+        len(ENCODER.encode(ChatPrompt((*_system(said[:cut]), *said[cut:])))) for cut in [0, *cuts(said)]
     ]
-    assert len(short.tokens) == next((n for n in lengths if n <= most), lengths[-1])
+    if short.whole <= most:
+        assert len(short.tokens) == short.whole
+        return
+    aim = next(n for n in range(short.whole, -most, -max(1, most // 4)) if n <= most)
+    expected = [n for n in lengths if n <= aim] or [n for n in lengths if n <= most] or lengths[-1:]
+    assert len(short.tokens) == expected[0]
+
+
+def test_a_growing_chat_begins_at_the_same_turn_for_a_while() -> None:
+    said, begins = [SYSTEM], []
+    for turn in range(60):
+        said += [
+            user(f"question {turn}" * 3),
+            calls() if turn % 7 == 6 else ChatMessage("assistant", "a" * 30),
+        ]
+        encode = Counting()
+        short = shortened(ChatPrompt((*said, user("and now?"))), encode, (), 1000)
+        assert len(short.tokens) <= 1000
+        begins.append(short.dropped_messages)
+    assert begins[-1] > 60, "the chat outgrows its context"
+    assert len(set(begins)) <= 1 + begins[-1] // 6, begins
+    assert begins == sorted(begins)
 
 
 @pytest.mark.parametrize("most", [100, 1000, 5000, 9000])
 def test_a_long_chat_is_not_encoded_turn_by_turn(most: int) -> None:
     encode, turns = Counting(), 300
     short = shortened(ChatPrompt((SYSTEM, *(user("a" * 20), said("b" * 10)) * turns)), encode, (), most)
-    assert most - 40 < len(short.tokens) <= most
-    assert len(encode.prompts) <= 1 + ceil(log2(turns))
+    assert most * 3 // 4 - 40 < len(short.tokens) <= most
+    assert len(encode.prompts) <= 2 + 2 * ceil(log2(turns))
 
 
 def _system(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
