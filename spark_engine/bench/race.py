@@ -81,7 +81,7 @@ class Race:
     def _learn_pace(self, racer: Racer) -> None:
         """Many streams arrive within a share of the time that a whole answer takes alone."""
         if max(self._plan.streams) > 1 and not self._results.arrival_s:
-            timelines, _ = racer.generate(workload(1, self._plan.tokens, 0.0, seed=0))
+            timelines, _ = racer.generate(workload(1, self._plan.tokens, 0.0, 0, self._plan.prompt))
             self._results.arrival_s = self._plan.spread * (timelines[0].times[-1] - timelines[0].arrived)
 
     def _started(self, entry: Entry) -> Racer:
@@ -128,7 +128,8 @@ class Race:
     def _measure(self, heat: Heat) -> None:
         key = (heat.racer.entry.id, heat.streams)
         seed = 1000 * heat.streams + heat.round
-        streams = workload(heat.streams, self._plan.tokens, self._results.arrival_s, seed)
+        plan, results = self._plan, self._results
+        streams = workload(heat.streams, plan.tokens, results.arrival_s, seed, plan.prompt)
         try:
             run, memory = heat.racer.run(streams)
         except CannotRun as error:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 ORDINARY = range(300, 800)
 """Token ids that stand for some text in every vocabulary, and none of them for anything special."""
-ONE_PROMPT, PROMPTS = 24, range(8, 41)
+PROMPT = 24
 SHORTEST, LONGEST = 0.75, 1.25
 
 
@@ -18,16 +18,19 @@ class StreamPlan(Struct, frozen=True):
     arrives_s: float = 0.0
 
 
-def workload(streams: int, tokens: int, arrival_s: float, seed: int) -> tuple[StreamPlan, ...]:
-    """One stream of just `tokens`; or several of different lengths, `tokens` on average, arriving at random.
+def workload(
+    streams: int, tokens: int, arrival_s: float, seed: int, prompt: int = PROMPT
+) -> tuple[StreamPlan, ...]:
+    """One stream of just `tokens` after `prompt` tokens; or several of different lengths, so many on average, arriving
+    at random.
 
     Lengths are spread evenly and shuffled, so that every seed asks for the same work. Arrivals are those of a Poisson
     process with `streams` arrivals within `arrival_s` seconds, counted from the first.
     """
     rng = random.Random(seed)
     if streams == 1:
-        return (StreamPlan(_prompt(rng, ONE_PROMPT), tokens),)
-    prompts = _shuffled(rng, _even(streams, PROMPTS.start, PROMPTS.stop - 1))
+        return (StreamPlan(_prompt(rng, prompt), tokens),)
+    prompts = _shuffled(rng, _even(streams, prompt / 3, prompt * 5 / 3))
     answers = _shuffled(rng, _even(streams, SHORTEST * tokens, LONGEST * tokens))
     arrivals = sorted(rng.uniform(0, arrival_s) for _ in range(streams))
     return tuple(

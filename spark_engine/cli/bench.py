@@ -41,6 +41,10 @@ def bench(
     tokens: Annotated[
         int, typer.Option(min=2, max=2048, metavar="N", help="Tokens of an answer.")
     ] = _defaults.tokens,
+    prompt: Annotated[
+        int,
+        typer.Option(min=4, max=2048, metavar="N", help="Tokens of a prompt; of many streams, on average."),
+    ] = _defaults.prompt,
     contestants: Annotated[
         str | None, typer.Option(metavar="ID,ID,…", help="Only these; all that can run the file.")
     ] = None,
@@ -98,6 +102,7 @@ def bench(
                 streams=_numbers(streams),
                 rounds=rounds,
                 tokens=tokens,
+                prompt=prompt,
                 spread=spread,
                 threads=threads,
                 contestants=_listed(contestants),

@@ -23,7 +23,7 @@ def doubts(report: SpeedReport, saved: SpeedReport) -> list[str]:
     found = []
     if (saved.machine.processor, saved.machine.cores) != (report.machine.processor, report.machine.cores):
         found.append(f"another machine ({saved.machine.processor}, {saved.machine.cores} cores)")
-    for name in ("tokens", "rounds", "spread", "threads", "prompt_lookup"):
+    for name in ("tokens", "prompt", "rounds", "spread", "threads", "prompt_lookup"):
         then, now = getattr(saved.plan, name), getattr(report.plan, name)
         if then != now:
             found.append(f"{name} {then:g}, not {now:g}")

@@ -62,7 +62,7 @@ def machine_line(report: SpeedReport) -> str:
         counted(machine.cores, "core"),
         f"{size(machine.bandwidth)}/s",
         f"medians of {counted(plan.rounds, 'round')}",
-        counted(plan.tokens, "token"),
+        f"{counted(plan.tokens, 'token')} after {plan.prompt}",
     ]
     if machine.load is not None and machine.load > 0.5 * machine.cores:
         parts.append(f"the machine was busy (load {machine.load:.1f})")

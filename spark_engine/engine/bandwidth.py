@@ -20,16 +20,22 @@ PATIENCE_S = 60.0
 
 
 class Bandwidth:
-    """`bytes_per_second` is 0 while unknown; `on_known` is told when a measurement ends that."""
+    """`bytes_per_second` is 0 while unknown; `on_known` is told when a measurement ends that, which it begins when
+    `is_quiet`: beside an answer it would slow that and find too little."""
 
-    def __init__(self, base: BaseDir | None, on_known: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        base: BaseDir | None,
+        on_known: Callable[[], None] = lambda: None,
+        is_quiet: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._file = base.state / "bandwidth.json" if base else None
-        self._on_known = on_known
+        self._on_known, self._is_quiet = on_known, is_quiet
         self._measuring: asyncio.Task[None] | None = None
         self.bytes_per_second = bandwidth.remembered(self._file) if self._file else 0.0
 
     def start(self, after_s: float = AFTER_S) -> None:
-        """Measure after so many seconds, unless it is known or on its way."""
+        """Measure when it is quiet after so many seconds, or so many later, unless it is known or on its way."""
         if not self.bytes_per_second and self._measuring is None:
             self._measuring = create_task(self._measure(after_s), name="measure memory bandwidth")
 
@@ -39,6 +45,8 @@ class Bandwidth:
 
     async def _measure(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
+        while not self._is_quiet():
+            await asyncio.sleep(after_s)
         lines: list[str] = []
         command = [sys.executable, "-m", "spark_engine.hardware.bandwidth"]
         try:

@@ -54,7 +54,7 @@ class Engine:
         self._ecosystem = Ecosystem(config, lambda: self._health.changed())
         self._health = HealthWatch(config, base, self._bus, self._ecosystem)
         self.apps = Apps(self._bus.publish, base.state / "apps.json", self._ecosystem.asked)
-        self._speeds = Speeds(base, lambda variant: self.library.refresh())
+        self._speeds = Speeds(base, lambda variant: self.library.refresh(), lambda: self._serving.is_quiet)
         self._residency = Residency(
             config,
             self._on_status,

@@ -163,6 +163,11 @@ class Serving:
 
     # --- live figures --------------------------------------------------------------------------------------
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no request waits or runs, nor did a moment ago."""
+        return not self._active and not self._figures.rate.per_second(time.monotonic())
+
     def sample(self) -> MetricsSample:
         """The live figures now."""
         running = sum(job.entry.phase == "running" for job in self._active.values())

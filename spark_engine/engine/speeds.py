@@ -45,15 +45,19 @@ class Speeds:
     with an empty name when all predictions did."""
 
     def __init__(
-        self, base: BaseDir | None = None, on_change: Callable[[str], None] = lambda variant: None
+        self,
+        base: BaseDir | None = None,
+        on_change: Callable[[str], None] = lambda variant: None,
+        is_quiet: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Without `base`, nothing is remembered after the end of the process."""
+        """Without `base`, nothing is remembered after the end of the process. `is_quiet`: whether the machine may be
+        measured now."""
         self._file = base.state / "speeds.json" if base else None
         self._on_change = on_change
         self._of: dict[str, dict[str, Measured]] = {}
         if self._file:
             self._of = read_record(self._file, dict[str, dict[str, Measured]], self._of)
-        self._bandwidth = Bandwidth(base, lambda: on_change(""))
+        self._bandwidth = Bandwidth(base, lambda: on_change(""), is_quiet)
         self._writing: asyncio.Task[None] | None = None
 
     @property

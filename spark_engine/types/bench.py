@@ -26,6 +26,7 @@ class SpeedPlan(Struct, frozen=True, tag="speed"):
     streams: tuple[int, ...] = (1, 2, 4, 8, 16)
     rounds: int = 3
     tokens: int = 64
+    prompt: int = 24
     spread: float = 0.5
     threads: int = 0
     contestants: tuple[str, ...] = ()

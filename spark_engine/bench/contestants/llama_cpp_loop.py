@@ -48,7 +48,9 @@ class LlamaLoop:
         times: list[list[float]] = [[] for _ in prompts]
         entries = [entry for row, prompt in enumerate(prompts) for entry in _prompt_entries(row, prompt)]
         while entries:
-            tokens = self._run(entries)
+            tokens: dict[int, int] = {}
+            for begin in range(0, len(entries), ROOM):
+                tokens |= self._run(entries[begin : begin + ROOM])
             came = now()
             for row in tokens:
                 times[row].append(came)

@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from spark_engine.client.endpoint import Endpoint, read_endpoint
 from spark_engine.client.http import SparkClient
 from spark_engine.errors import SparkError
@@ -45,18 +43,19 @@ class ServedModel:
         _write_card(self._base, plan)
         self._process = _start(self._base, plan)
         self.pids: list[int] = []
+        self.address = ""
 
-    async def ready(self) -> SparkClient:
-        """A client over TCP, once the model answers. SparkError or RuntimeError when it does not come to that."""
+    async def ready(self) -> None:
+        """Wait until the model answers at `address`. SparkError or RuntimeError when it does not come to that."""
         async with asyncio.timeout(START_S):
             while (endpoint := read_endpoint(self._base)) is None or not await _answers(endpoint):
                 if self._process.poll() is not None:
                     raise RuntimeError(f"the engine ended with status {self._process.returncode}")
                 await asyncio.sleep(POLL_S)
-        client = SparkClient(replace(endpoint, socket=""), caller="spark-bench")
-        await client.load(MODEL)
-        self.pids = [endpoint.pid, await _runner_pid(client)]
-        return client
+        async with SparkClient(endpoint, caller="spark-bench") as client:
+            await client.load(MODEL)
+            self.pids = [endpoint.pid, await _runner_pid(client)]
+        self.address = endpoint.address
 
     def close(self) -> None:
         """End the engine with all it started."""

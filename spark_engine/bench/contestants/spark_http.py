@@ -1,29 +1,29 @@
-"""Spark as apps see it: streamed chat answers of a real engine over TCP, timed by Spark's own client."""
+"""Spark as apps see it: streamed chat answers of a real engine over TCP."""
 
 import asyncio
 import random
-from contextlib import aclosing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from spark_engine.bench.contestants.child import Streams, Timelines, at_end, clock, serve
+from spark_engine.bench.contestants.http_reader import Heard, events_of, hear
 from spark_engine.bench.contestants.order import load_plan
 from spark_engine.bench.contestants.served import MODEL, ServedModel
-from spark_engine.client.http import SparkClient
-from spark_engine.types.chat import ChatMessage
 from spark_engine.types.generation import Delta, Failed, Finished
 
 SHORT, LONG = 2, 22
 
 
 class SparkOverHttp:
-    """Chat completions by the real client. `words`: what prompts are made of."""
+    """Chat completions over HTTP. `words`: what prompts are made of."""
 
     def __init__(self, served: ServedModel, words: list[str]) -> None:
         self._words = words
         self._random = random.Random(0)
         self._loop = asyncio.new_event_loop()
-        self._client = self._loop.run_until_complete(served.ready())
+        self._loop.run_until_complete(served.ready())
+        self._address = served.address
         self.pids = served.pids
         self._loop.run_until_complete(self._calibrate())
 
@@ -35,11 +35,11 @@ class SparkOverHttp:
         now = clock()
         return await asyncio.gather(*(self._stream(stream, now) for stream in streams))
 
-    async def _stream(self, stream: dict[str, Any], now: Any) -> dict[str, Any]:
+    async def _stream(self, stream: dict[str, Any], now: Callable[[], float]) -> dict[str, Any]:
         await asyncio.sleep(stream["arrives_s"])
         text = self._text(round((len(stream["prompt"]) - self._frame) / self._per_word))
-        arrived, times = now(), list[float]()
-        end = await _end_of(self._client, text, stream["tokens"], lambda: times.append(now()))
+        arrived = now()
+        end, times = _end_of(await self._ask(text, stream["tokens"], now))
         line = {"arrived": arrived, "times": times, "tokens": end.usage.completion_tokens}
         if len(times) < end.usage.completion_tokens:  # a slow reader gets longer pieces
             line["began"] = arrived + end.timings.first_token_ms / 1000
@@ -52,26 +52,31 @@ class SparkOverHttp:
         self._frame = few - SHORT * self._per_word
 
     async def _prompt_tokens(self, words: int) -> int:
-        end = await _end_of(self._client, self._text(words), 2, lambda: None)
+        end, _ = _end_of(await self._ask(self._text(words), 2, clock()))
         return end.usage.prompt_tokens
+
+    async def _ask(self, text: str, tokens: int, now: Callable[[], float]) -> Heard:
+        """One greedy answer of exactly `tokens` tokens."""
+        said = [{"role": "user", "content": text}]
+        options = {"max_tokens": tokens, "temperature": 0, "ignore_eos": True}
+        return await hear(self._address, {"model": MODEL, "messages": said, **options}, now)
 
     def _text(self, count: int) -> str:
         """So many words, others every time: what was asked before may still be in Spark's memory."""
         return " ".join(self._random.choice(self._words) for _ in range(max(1, count)))
 
 
-async def _end_of(client: SparkClient, text: str, tokens: int, on_text: Any) -> Finished:
-    """One greedy answer of exactly `tokens` tokens; its end. RuntimeError when it breaks off."""
-    options = {"max_tokens": tokens, "temperature": 0, "ignore_eos": True}
-    async with aclosing(client.chat([ChatMessage("user", text)], MODEL, **options)) as events:
-        async for event in events:
-            match event:
-                case Delta():
-                    on_text()
-                case Failed(title=title, message=message):
-                    raise RuntimeError(f"{title}: {message}")
-                case Finished():
-                    return event
+def _end_of(heard: Heard) -> tuple[Finished, list[float]]:
+    """How an answer ended, and when each piece of its text came. RuntimeError when it broke off."""
+    times = []
+    for time, event in events_of(heard):
+        match event:
+            case Delta():
+                times.append(time)
+            case Failed(title=title, message=message):
+                raise RuntimeError(f"{title}: {message}")
+            case Finished():
+                return event, times
     raise RuntimeError("the answer has no end")
 
 

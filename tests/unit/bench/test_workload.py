@@ -2,12 +2,13 @@
 
 import pytest
 
-from spark_engine.bench.workload import ORDINARY, PROMPTS, together, workload
+from spark_engine.bench.workload import ORDINARY, together, workload
 
 
 def test_one_stream_is_just_what_was_asked_for() -> None:
     (only,) = workload(1, 64, 1.0, seed=3)
-    assert (only.tokens, only.arrives_s) == (64, 0.0)
+    assert (len(only.prompt), only.tokens, only.arrives_s) == (24, 64, 0.0)
+    assert len(workload(1, 64, 1.0, seed=3, prompt=256)[0].prompt) == 256
 
 
 @pytest.mark.parametrize("streams", [2, 8, 16])
@@ -17,7 +18,8 @@ def test_many_streams_differ_and_arrive_at_random(streams: int) -> None:
     assert min(s.arrives_s for s in made) == 0.0
     assert max(s.arrives_s for s in made) <= 1.0
     assert [s.arrives_s for s in made] == sorted(s.arrives_s for s in made)
-    assert {len(s.prompt) for s in made} <= set(PROMPTS)
+    assert {len(s.prompt) for s in made} <= set(range(8, 41))
+    assert sum(len(s.prompt) for s in made) == pytest.approx(24 * streams, rel=0.05)
     assert len({s.tokens for s in made}) == streams
     assert sum(s.tokens for s in made) == pytest.approx(64 * streams, rel=0.01)
     assert all(token in ORDINARY for s in made for token in s.prompt)

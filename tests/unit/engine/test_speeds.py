@@ -102,6 +102,21 @@ async def test_the_bandwidth_is_measured_once_by_a_child_and_then_remembered(bas
     await again.close()
 
 
+async def test_the_bandwidth_is_not_measured_beside_an_answer(base: BaseDir) -> None:
+    known, asked, quiet = asyncio.Event(), [], [False, False, True]
+
+    def is_quiet() -> bool:
+        asked.append(base.state.joinpath("bandwidth.json").exists())
+        return quiet[len(asked) - 1]
+
+    busy = bandwidth.Bandwidth(base, known.set, is_quiet)
+    busy.start(after_s=0.01)
+    async with asyncio.timeout(60):
+        await known.wait()
+    assert asked == [False, False, False]
+    await busy.close()
+
+
 async def test_an_engine_that_stops_early_measures_nothing(base: BaseDir) -> None:
     speeds = Speeds(base)
     speeds.start()
