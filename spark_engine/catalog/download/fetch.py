@@ -3,7 +3,6 @@
 import errno
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +15,6 @@ from spark_engine.catalog.hub.listing import RemoteFile
 from spark_engine.catalog.hub.reply import Reply
 from spark_engine.errors import SparkError, Unavailable
 
-BUFFER_BYTES = 1 << 19
-_GATHER_S = 0.1
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -120,31 +117,19 @@ class FileFetch:
             raise Interrupted("the file has changed on the hub", error, tries=3)
 
     def _receive(self, reply: Reply) -> None:
-        view = memoryview(bytearray(min(BUFFER_BYTES, self.wanted.size)))
         while self._part.length < self.wanted.size:
             if self._stop.is_set():
                 raise Stopped
-            if not self._gather(reply, view[: self.wanted.size - self._part.length]):
+            count = reply.read_into(self._part.room())
+            if not count:
                 raise Interrupted(f"the connection to {reply.address.host} was cut")
+            self._part.took(count)
+            self.received += count
             self.trouble = ""
-        if reply.length is None and reply.read_into(view[:1] if view else memoryview(bytearray(1))):
+        if reply.length is None and reply.read_into(memoryview(bytearray(1))):
             self._part.restart()
             what = f"more than the {self.wanted.size} bytes of the file came"
             raise Interrupted("the answer has no end", wrong_size(self.wanted.path, what), tries=3)
-
-    def _gather(self, reply: Reply, view: memoryview) -> bool:
-        """Fill the view for a moment and keep what came, also when it ends in trouble; False at the body's end."""
-        filled, until = 0, time.monotonic() + _GATHER_S
-        try:
-            while filled < len(view) and (count := reply.read_into(view[filled:])):
-                filled += count
-                if time.monotonic() > until:
-                    break
-        finally:
-            if filled:
-                self._part.append(view[:filled])
-                self.received += filled
-        return filled > 0
 
 
 @contextmanager

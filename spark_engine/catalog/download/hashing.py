@@ -1,8 +1,10 @@
-"""Hashes a file while it grows: a thread reads behind the writer, so that hashing never stops the network."""
+"""Hashes a file while it grows: in a thread, from the memory it was written from; what was there before is read."""
 
 import hashlib
 import threading
+from collections import deque
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,13 +20,15 @@ class Digests(Struct, frozen=True):
 
 
 class Follower:
-    """Reads `file` from its beginning up to where the writer says it has written. `size` is that of the whole file."""
+    """Hashes `file` from its beginning up to where the writer says it has written. `size` is that of the whole file."""
 
     def __init__(self, file: Path, size: int, *, with_oid: bool) -> None:
         self._file = file
         self._sha256 = hashlib.sha256()
         self._oid = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False) if with_oid else None
         self._written, self._ended = 0, False
+        self._taken: deque[tuple[memoryview, Callable[[], None]]] = deque()
+        self._reached = 0  # hashed, or taken to be
         self._error: OSError | None = None
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="hashing", daemon=True)
@@ -35,6 +39,19 @@ class Follower:
         with self._changed:
             self._written = written
             self._changed.notify()
+
+    def take(self, written: memoryview, place: int, free: Callable[[], None]) -> None:
+        """These bytes are in the file at `place` now. They are hashed from here when all before them is or will be,
+        else read later; `free()` when they are not needed any more."""
+        with self._changed:
+            self._written = place + len(written)
+            wanted = self._reached == place and not self._ended
+            if wanted:
+                self._taken.append((written, free))
+                self._reached = self._written
+            self._changed.notify()
+        if not wanted:
+            free()
 
     def finish(self) -> Digests:
         """Wait until all is read; the hashes of it. OSError when it could not be read."""
@@ -58,21 +75,35 @@ class Follower:
     def _run(self) -> None:
         try:
             with self._file.open("rb", buffering=0) as source:
-                self._read(source.readinto)
+                self._read(source)
         except OSError as error:
-            self._error = error
+            with self._changed:
+                self._error, self._ended = error, True
+            while self._taken:
+                self._taken.popleft()[1]()
 
-    def _read(self, readinto: Callable[[memoryview], int | None]) -> None:
+    def _read(self, source: FileIO) -> None:
         view = memoryview(bytearray(PIECE))
         done = 0
         while (end := self._wait_past(done)) > done:
-            count = readinto(view[: min(PIECE, end - done)])
+            if self._taken:
+                given, free = self._taken.popleft()
+                done += self._add(given)
+                free()
+                continue
+            source.seek(done)
+            count = source.readinto(view[: min(PIECE, end - done)])
             if not count:
                 raise OSError("the file became shorter while it was read")
-            self._sha256.update(view[:count])
-            if self._oid is not None:
-                self._oid.update(view[:count])
-            done += count
+            done += self._add(view[:count])
+            with self._changed:
+                self._reached = done
+
+    def _add(self, view: memoryview) -> int:
+        self._sha256.update(view)
+        if self._oid is not None:
+            self._oid.update(view)
+        return len(view)
 
     def _wait_past(self, done: int) -> int:
         """Where the file ends now, waiting for more; at most `done` when no more comes."""

@@ -4,6 +4,7 @@ import hashlib
 import os
 import sys
 import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import psutil
 from msgspec import Struct
 
 from spark_engine.catalog.download.hashing import Digests, Follower
+from spark_engine.catalog.download.writing import PAGE, Writer
 from spark_engine.catalog.hub.listing import RemoteFile
 from spark_engine.records import write_whole
 
@@ -60,8 +62,9 @@ class Part:
         """Find out how many bytes can be kept, and be ready for more."""
         self._handle = os.open(self.file, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         self.length = trusted_length(self._note, os.fstat(self._handle).st_size, boot_id())
+        if self.length < self._wanted.size:
+            self.length -= self.length % PAGE
         os.ftruncate(self._handle, self.length)
-        os.lseek(self._handle, self.length, os.SEEK_SET)
         self._change(boot=boot_id(), flushed=min(self._note.flushed, self.length))
         self._follow()
 
@@ -70,29 +73,28 @@ class Part:
         if (url, etag) != (self._note.url, self._note.etag):
             self._change(url=url, etag=etag)
 
-    def append(self, view: memoryview) -> None:
-        """Add bytes."""
-        done = 0
-        while done < len(view):
-            done += os.write(self._handle, view[done:])
-        self.length += len(view)
-        self._follower.follow_to(self.length)
-        if self.length - self._note.flushed >= FLUSH_BYTES and not self._is_flushing():
-            self._flushing = threading.Thread(target=self._flush, args=(self.length,), daemon=True)
-            self._flushing.start()
+    def room(self) -> memoryview:
+        """Where the next bytes go: some, and not beyond the end of the file."""
+        return self._writer.room()[: self._wanted.size - self.length]
+
+    def took(self, count: int) -> None:
+        """So many bytes are there now. They are written when a piece of them is full."""
+        self.length += count
+        self._writer.took(count)
 
     def restart(self) -> None:
         """Keep nothing."""
+        self._writer.stop()
         self._follower.stop()
         self._join_flush()
         os.ftruncate(self._handle, 0)
-        os.lseek(self._handle, 0, os.SEEK_SET)
         self.length = 0
         self._change(url="", etag="", flushed=0)
         self._follow()
 
     def is_right(self) -> bool:
         """Whether the whole file has the hash it should have."""
+        self._writer.finish()
         self.digests: Digests = self._follower.finish()
         found = self.digests.sha256 if self._wanted.sha256 else self.digests.oid
         return found == self._fresh.hash
@@ -109,6 +111,15 @@ class Part:
     def _follow(self) -> None:
         self._follower = Follower(self.file, self._wanted.size, with_oid=not self._wanted.sha256)
         self._follower.follow_to(self.length)
+        self._writer = Writer(self._handle, self.length, self._wanted.size, self._wrote)
+
+    def _wrote(self, written: memoryview, place: int, free: Callable[[], None]) -> None:
+        """Called in the writer's thread."""
+        end = place + len(written)
+        self._follower.take(written, place, free)
+        if end - self._note.flushed >= FLUSH_BYTES and not self._is_flushing():
+            self._flushing = threading.Thread(target=self._flush, args=(end,), daemon=True)
+            self._flushing.start()
 
     def _is_flushing(self) -> bool:
         return self._flushing is not None and self._flushing.is_alive()

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import random
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from spark_engine.catalog.cards_schema import CardVariant
 from spark_engine.catalog.download import part as part_module
-from spark_engine.catalog.download import place, transfer
+from spark_engine.catalog.download import place, transfer, writing
 from spark_engine.catalog.download.fetch import disk_failed
 from spark_engine.catalog.download.hashing import Follower
 from spark_engine.catalog.download.job import JOB_FILE, new_job, read_job, unfinished, write_job
@@ -31,6 +32,20 @@ BYTES = random.Random(3).randbytes(300_000)
 SHA256 = hashlib.sha256(BYTES).hexdigest()
 OID = hashlib.sha1(b"blob %d\0" % len(BYTES) + BYTES).hexdigest()
 LARGE, SMALL = RemoteFile("a/b.onnx", len(BYTES), "0" * 40, SHA256), RemoteFile("b.json", len(BYTES), OID)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "PIECE", 8192)
+
+
+def add(part: Part, given: memoryview) -> None:
+    """As the network does."""
+    while given:
+        view = part.room()[: len(given)]
+        view[:] = given[: len(view)]
+        part.took(len(view))
+        given = given[len(view) :]
 
 
 def opened(folder: Path, wanted: RemoteFile = LARGE) -> Part:
@@ -68,48 +83,91 @@ def test_a_file_that_shrinks_under_the_hash_is_an_error(tmp_path: Path):
 def test_a_part_becomes_the_file(tmp_path: Path, wanted: RemoteFile):
     part = opened(tmp_path, wanted)
     part.begin("https://hub.test/x", '"v1"')
-    part.append(memoryview(BYTES)[:1000])
-    part.append(memoryview(BYTES)[1000:])
+    add(part, memoryview(BYTES)[:1000])
+    add(part, memoryview(BYTES)[1000:])
     assert part.is_right()
     part.place(tmp_path / "files" / wanted.path)
     assert (tmp_path / "files" / wanted.path).read_bytes() == BYTES
     assert Part(tmp_path, wanted).checked_sha256 == SHA256
 
 
-def test_a_part_goes_on_where_it_was(tmp_path: Path):
+@pytest.mark.parametrize("rest", [0, 7], ids=["whole pages", "an odd length"])
+def test_a_part_goes_on_where_it_was(tmp_path: Path, small_pieces: None, rest: int):
     first = opened(tmp_path)
     first.begin("https://hub.test/x", '"v1"')
-    first.append(memoryview(BYTES)[:1000])
+    add(first, memoryview(BYTES)[:100_000])
+    first._writer.stop()
+    kept = 100_000 // 8192 * 8192
+    assert first.file.stat().st_size == kept
+    with first.file.open("ab") as file:
+        file.write(BYTES[kept : kept + rest])
     second = opened(tmp_path)
-    assert (second.length, second.etag) == (1000, '"v1"')
-    second.append(memoryview(BYTES)[1000:])
+    assert (second.length, second.etag) == (kept, '"v1"')
+    add(second, memoryview(BYTES)[kept:])
     assert second.is_right()
+    assert second.file.read_bytes() == BYTES
+
+
+def test_where_the_cache_cannot_be_passed_by_it_is_used(
+    tmp_path: Path, small_pieces: None, monkeypatch: pytest.MonkeyPatch
+):
+    """Some file systems let the flag be set and refuse the write."""
+    refused, write = [], os.write
+
+    def picky(handle: int, data: bytes) -> int:
+        if not refused:
+            refused.append(handle)
+            raise OSError(errno.EINVAL, "not here")
+        return write(handle, data)
+
+    monkeypatch.setattr(writing.os, "write", picky)
+    part = opened(tmp_path)
+    was_direct = part._writer._direct
+    add(part, memoryview(BYTES))
+    assert part.is_right() == was_direct
+    assert len(refused) == 1
+
+
+@pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_takes_no_more_is_told_to_whoever_fetches(
+    tmp_path: Path, small_pieces: None, monkeypatch: pytest.MonkeyPatch, trouble: int
+):
+    part = opened(tmp_path)
+    add(part, memoryview(BYTES)[:50_000])
+
+    def full(handle: int, data: bytes) -> int:
+        raise OSError(trouble, "no")
+
+    monkeypatch.setattr(writing.os, "write", full)
+    with pytest.raises(OSError, match="no") as error:
+        add(part, memoryview(BYTES)[50_000:])
+    assert error.value.errno == trouble
 
 
 def test_bytes_of_another_file_are_not_gone_on_with(tmp_path: Path):
-    opened(tmp_path).append(memoryview(BYTES)[:1000])
+    add(opened(tmp_path), memoryview(BYTES)[:1000])
     changed = RemoteFile(LARGE.path, LARGE.size, "0" * 40, "1" * 64)
     assert opened(tmp_path, changed).length == 0
 
 
 def test_wrong_bytes_are_found_and_forgotten(tmp_path: Path):
     part = opened(tmp_path)
-    part.append(memoryview(bytes(len(BYTES))))
+    add(part, memoryview(bytes(len(BYTES))))
     assert not part.is_right()
     part.restart()
     assert part.length == part.file.stat().st_size == 0
-    part.append(memoryview(BYTES))
+    add(part, memoryview(BYTES))
     assert part.is_right()
 
 
-def test_flushed_bytes_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_flushed_bytes_are_noted(tmp_path: Path, small_pieces: None, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(part_module, "FLUSH_BYTES", 1000)
     part = opened(tmp_path)
-    for start in range(0, 10_000, 500):
-        part.append(memoryview(BYTES)[start : start + 500])
-        part._join_flush()
+    add(part, memoryview(BYTES)[:200_000])
+    part._writer.stop()
+    part._join_flush()
     monkeypatch.setattr(part_module, "boot_id", lambda: "the next")
-    assert opened(tmp_path).length >= 9_000
+    assert opened(tmp_path).length >= 8192
 
 
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(0, 100), st.booleans())
