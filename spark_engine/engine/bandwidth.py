@@ -44,9 +44,10 @@ class Bandwidth:
         await cancel_and_wait(self._measuring)
 
     async def _measure(self, after_s: float) -> None:
-        await asyncio.sleep(after_s)
-        while not self._is_quiet():
+        while True:
             await asyncio.sleep(after_s)
+            if self._is_quiet():
+                break
         lines: list[str] = []
         command = [sys.executable, "-m", "spark_engine.hardware.bandwidth"]
         try:

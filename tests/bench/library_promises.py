@@ -2,10 +2,12 @@
 
     python -m tests.bench.library_promises kills [--kills 100] [--mib 192] [--mbps 40]
     python -m tests.bench.library_promises speed [--gib 1.0] [--rounds 3]
+    python -m tests.bench.library_promises refusal [--gb 200] [--rounds 5]
 
 `kills`: the engine is killed (SIGKILL) at random moments of downloads and started again; what the server had to send
 twice, whether every sha256 is right, and whether half a model was ever seen. `speed`: the engine downloads while its
-`/health` is asked twenty times a second; the same file by curl in between.
+`/health` is asked twenty times a second; the same file by curl in between. `refusal`: a GGUF file of so many
+gigabytes (with holes, it takes no room) lies in a folder of models, and somebody asks to load it.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from tests.bench.download_kills import FILES, MIB, NAME, kept, make_source, sha2
 from tests.bench.download_speed import FILE, curl_s, mirror
 from tests.bench.download_speed import NAME as BIG
 from tests.support.hub_mirror import HubMirror
+from tests.support.model_files import METADATA, gguf, tensor
 from tests.support.served import Served, serve
 
 CARD = """
@@ -188,6 +191,34 @@ def speed(arguments: argparse.Namespace) -> None:
     )
 
 
+def refusal(arguments: argparse.Namespace) -> None:
+    """Ask for a model that is too large; print the answer and how long it took."""
+    with tempfile.TemporaryDirectory(prefix="spark-refusal-") as name:
+        folder = Path(name) / "models" / "huge"
+        folder.mkdir(parents=True)
+        head = gguf(METADATA, [tensor("token_embd.weight", (64, int(arguments.gb * 1e9) // 256))], 0)
+        with (folder / "huge.gguf").open("wb") as file:
+            file.write(head)
+            file.truncate(len(head) + int(arguments.gb * 1e9) // 256 * 256)
+        settings = {"models_preload": "false", "models_other_apps": "false"}
+        with serve(Path(name) / "spark", models_folders=str(folder.parent), **settings) as served:
+            print(*(_refused(served, "huge") for _ in range(arguments.rounds)), sep="\n")
+
+
+def _refused(served: Served, name: str) -> str:
+    """Load the model of this name once the library has it: what is said, and after how many milliseconds."""
+    wanted: list[str] = []
+    while not wanted:
+        state = httpx.get(f"{served.address}/spark/v1/state", headers=served.owner).json()
+        wanted = [id for id in state["models"] if name in id]
+        time.sleep(0.1)
+    began = time.perf_counter()
+    url = f"{served.address}/spark/v1/models/{wanted[0]}/load"
+    reply = httpx.post(url, headers=served.owner, timeout=30)
+    took = 1000 * (time.perf_counter() - began)
+    return f"{took:.0f} ms, status {reply.status_code}: {reply.json()['error']['message']}"
+
+
 def main() -> None:
     """Do what the command line asks."""
     parser = argparse.ArgumentParser(
@@ -205,6 +236,10 @@ def main() -> None:
     speeding.add_argument("--rounds", type=int, default=3)
     speeding.add_argument("--folder", default=None)
     speeding.set_defaults(work=speed)
+    refusing = commands.add_parser("refusal")
+    refusing.add_argument("--gb", type=float, default=200)
+    refusing.add_argument("--rounds", type=int, default=5)
+    refusing.set_defaults(work=refusal)
     arguments = parser.parse_args()
     arguments.work(arguments)
 

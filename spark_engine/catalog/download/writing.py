@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 
 PAGE = 4096
@@ -90,7 +91,7 @@ class Writer:
                 self._free.put(piece)
                 continue
             place, self._place = self._place, self._place + count
-            self._written(memoryview(piece)[:count], place, lambda piece=piece: self._free.put(piece))
+            self._written(memoryview(piece)[:count], place, partial(self._free.put, piece))
 
     def _write(self, view: memoryview) -> None:
         """All of it; the end of a file that is no whole page goes through the cache."""
