@@ -22,6 +22,10 @@ fmt:
     {{python}} -m ruff check --fix .
     {{python}} -m ruff format .
 
+# Draw every page in light and dark at scale 1 and 2 into docs/screenshots, with sample data.
+screenshots *arguments:
+    {{python}} -m tests.gui.screenshots {{arguments}}
+
 # How fast models run here, beside other engines; `just bench --help` has the options.
 bench *arguments:
     {{python}} -m spark_engine bench {{arguments}}

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
+from app import start_at_login
 from app.engine_process import EngineLink
 from app.library_notices import found_there, freed_words
 from app.notices import Notice, NoticeBoard, Remedy, from_error
@@ -130,6 +131,24 @@ class Actions(QObject):
     def rank_app(self, id: str, rank: AppRank) -> None:
         """Say whose requests go first."""
         self._begin(f"app:{id}", lambda: self._client.rank_app(id, rank))
+
+    def pause_serving(self) -> None:
+        """Let every program's new requests wait."""
+        self._begin("serving", self._client.pause_serving, self.pause_serving)
+
+    def resume_serving(self) -> None:
+        """Answer requests again, those that wait first."""
+        self._begin("serving", self._client.resume_serving, self.resume_serving)
+
+    def start_at_login(self, on: bool) -> None:
+        """Start Spark when its user logs in, or do not any more; a notice where the system refuses."""
+        try:
+            start_at_login.turn(on)
+        except SparkError as error:
+            again = Remedy("Try again", partial(self.start_at_login, on))
+            self._board.post(from_error("start_at_login", error, again))
+        else:
+            self._board.withdraw("start_at_login")
 
     def check_health(self) -> None:
         """Look at everything anew."""

@@ -1,107 +1,159 @@
-"""The conversation of the chat page: questions, answers as they are written, stopping and repeating."""
+"""The conversation of the chat page: asking, stopping, repeating, editing; answers go on in those left behind."""
 
 import asyncio
 from contextlib import aclosing
-from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from app.words import duration
+from app.chats.setup import Setup
+from app.chats.spoken import spoken
+from app.chats.talk import Talk, Turn
 from spark_engine.client.http import SparkClient
 from spark_engine.errors import SparkError
-from spark_engine.tasks import create_task
-from spark_engine.types.chat import ChatMessage
-from spark_engine.types.generation import Delta, Failed, Finished
-from spark_engine.types.ids import AUTO
-from spark_engine.types.quantities import speed
-
-Progress = Literal["writing", "done", "stopped", "failed"]
-
-
-class Turn:
-    """One question and what came back. `finished` and `trouble` are set by the end of the answer."""
-
-    def __init__(self, question: str) -> None:
-        self.question = question
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget the answer; it is about to be written anew."""
-        self.pieces: list[str] = []
-        self.progress: Progress = "writing"
-        self.finished: Finished | None = None
-        self.trouble: Failed | None = None
-
-    @property
-    def answer(self) -> str:
-        """The text so far."""
-        return "".join(self.pieces)
+from spark_engine.tasks import cancel_and_wait, create_task
+from spark_engine.types.generation import Delta, Failed, Finished, Started
 
 
 class Conversation(QObject):
-    """The turns so far; at most one answer is being written. Lives in memory only."""
+    """`talk` is the one that is open; at most one answer is being written in each.
 
+    `opened`: another one is open, or other versions of its turns are shown. `asked(turn)`: it is the last one now.
+    `grown(turn)` and `ended(turn)` tell of answers wherever they are. `changed(talk, is_writing)`: what should be kept.
+    `closed`: nothing will change any more.
+    """
+
+    opened = Signal()
     asked = Signal(object)
-    restarted = Signal(object)
     grown = Signal(object)
     ended = Signal(object)
-    cleared = Signal()
+    changed = Signal(object, bool)
+    closed = Signal()
 
     def __init__(self, client: SparkClient, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._client = client
-        self._task: asyncio.Task[None] | None = None
-        self.turns: list[Turn] = []
-        self.model = AUTO
+        self._tasks: dict[Turn, asyncio.Task[None]] = {}
+        self._homes: dict[Turn, Talk] = {}
+        self.talk = Talk()
+        self.model = self.talk.model
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The turns that are shown, oldest first."""
+        return self.talk.path
 
     @property
     def is_busy(self) -> bool:
-        """Whether an answer is being written."""
-        return bool(self.turns) and self.turns[-1].progress == "writing"
+        """Whether an answer is being written in what is shown."""
+        return self.talk.last in self._tasks
+
+    def is_writing(self, id: str) -> bool:
+        """Whether an answer is being written in the conversation with this id."""
+        return any(talk.id == id for talk in self._homes.values())
+
+    def known(self, id: str) -> Talk | None:
+        """The conversation with this id, if it is open or an answer is being written in it."""
+        return next((talk for talk in (self.talk, *self._homes.values()) if talk.id == id), None)
 
     def ask(self, question: str) -> bool:
-        """Ask the next question; False while an answer is being written."""
+        """Ask the next question, or another one in place of the one that is edited; False while one is answered."""
         if self.is_busy:
             return False
-        self.turns.append(Turn(question))
-        self.asked.emit(self.turns[-1])
-        self._begin(self.turns[-1])
+        edited = self.talk.editing
+        self.talk.end_edit()
+        self._begin(self.talk.revise(edited, question) if edited else self.talk.ask(question))
         return True
 
     def repeat(self) -> None:
-        """Have the last question answered again."""
-        if self.turns and not self.is_busy:
-            self.turns[-1].restart()
-            self.restarted.emit(self.turns[-1])
-            self._begin(self.turns[-1])
+        """Have the last question answered again; what was answered stays as another version."""
+        last = self.talk.last
+        if last is None or self.is_busy:
+            return
+        if last.answer:
+            last = self.talk.revise(last, last.question)
+        else:
+            last.restart()
+        self._begin(last)
+
+    def show_version(self, turn: Turn, step: int) -> None:
+        """Show the version of a turn `step` places on, and what followed it."""
+        if self.talk.editing is not None:
+            self.talk.end_edit()
+        self.talk.show_version(turn, step)
+        self.opened.emit()
+        self.changed.emit(self.talk, False)
+
+    def edit(self, turn: Turn) -> None:
+        """Begin to ask a question otherwise: it is the draft from now on."""
+        self.talk.edit(turn)
+        self.changed.emit(self.talk, False)
+
+    def end_edit(self) -> None:
+        """Leave the question as it is."""
+        if self.talk.editing is not None:
+            self.talk.end_edit()
+            self.changed.emit(self.talk, False)
+
+    def type(self, text: str) -> None:
+        """What stands in the field."""
+        if text != self.talk.draft:
+            self.talk.draft = text
+            self.changed.emit(self.talk, False)
+
+    def set_up(self, setup: Setup) -> None:
+        """How the model is to answer from now on."""
+        self.talk.setup = setup
+        self.changed.emit(self.talk, False)
+
+    def choose(self, model: str) -> None:
+        """Which model is to answer from now on."""
+        self.talk.model = self.model = model
+        self.changed.emit(self.talk, False)
 
     def stop(self) -> None:
         """Stop the answer that is being written; what is there stays."""
-        if self._task is not None:
-            self._task.cancel()
+        last = self.talk.last
+        if last is not None and last in self._tasks:
+            self._tasks[last].cancel()
 
-    def clear(self) -> None:
-        """Begin a new conversation."""
-        self.stop()
-        self.turns = []
-        self.cleared.emit()
+    def stop_in(self, id: str) -> None:
+        """Stop the answer in the conversation with this id."""
+        for turn, talk in self._homes.items():
+            if talk.id == id:
+                self._tasks[turn].cancel()
+
+    def open(self, talk: Talk) -> None:
+        """Show another conversation; an answer in the one before is written on."""
+        self.talk, self.model = talk, talk.model
+        self.opened.emit()
+
+    def clear(self, setup: Setup | None = None) -> None:
+        """Open a new conversation with the same model. What is being typed comes along."""
+        before = self.talk
+        talk = Talk(setup, before.model)
+        if before.editing is None:
+            talk.draft, before.draft = before.draft, ""
+            self.changed.emit(before, False)
+        self.open(talk)
+
+    async def close(self) -> None:
+        """The app ends: stop everything; what was written is in the turns."""
+        await cancel_and_wait(*self._tasks.values())
+        self.closed.emit()
 
     def _begin(self, turn: Turn) -> None:
-        messages = self._messages()
-        self._task = create_task(self._answer(turn, messages), name="answer")
-        self._task.add_done_callback(lambda task: self._close(turn, task.cancelled()))
+        talk, model = self.talk, self.model
+        task = create_task(self._answer(talk, turn, model), name="answer")
+        self._tasks[turn], self._homes[turn] = task, talk
+        task.add_done_callback(lambda task: self._close(turn, task.cancelled()))
+        talk.touch()
+        self.asked.emit(turn)
+        self.changed.emit(talk, False)
 
-    def _messages(self) -> list[ChatMessage]:
-        """What the model is told: every turn with an answer, then the open question."""
-        said = []
-        for turn in self.turns[:-1]:
-            if turn.answer:
-                said += [ChatMessage("user", turn.question), ChatMessage("assistant", turn.answer)]
-        return [*said, ChatMessage("user", self.turns[-1].question)]
-
-    async def _answer(self, turn: Turn, messages: list[ChatMessage]) -> None:
+    async def _answer(self, talk: Talk, turn: Turn, model: str) -> None:
+        options = {**talk.setup.parameters.options(), "truncation": "auto"}
         try:
-            async with aclosing(self._client.chat(messages, self.model)) as events:
+            async with aclosing(self._client.chat(spoken(talk, turn), model, **options)) as events:
                 async for event in events:
                     self._take(turn, event)
         except SparkError as error:
@@ -110,31 +162,21 @@ class Conversation(QObject):
     def _close(self, turn: Turn, stopped: bool) -> None:
         """The task is over, however it ended; one that was stopped early may never have begun."""
         turn.progress = "stopped" if stopped else "failed" if turn.trouble else "done"
-        if turn in self.turns:
-            self.ended.emit(turn)
+        self._tasks.pop(turn)
+        talk = self._homes.pop(turn)
+        talk.touch()
+        self.ended.emit(turn)
+        self.changed.emit(talk, False)
 
     def _take(self, turn: Turn, event: object) -> None:
         match event:
+            case Started(truncation=truncation):
+                turn.left_out = truncation.dropped_messages if truncation else 0
             case Delta(text=text):
                 turn.pieces.append(text)
                 self.grown.emit(turn)
+                self.changed.emit(self._homes[turn], True)
             case Finished():
                 turn.finished = event
             case Failed():
                 turn.trouble = event
-
-
-def figures(turn: Turn, name: str = "") -> str:
-    """The line below an answer: speed, time to the first token, length, who answered; `name` is the model's."""
-    done = turn.finished
-    if done is None:
-        return "Stopped" if turn.progress == "stopped" else ""
-    tokens = done.usage.completion_tokens
-    parts = [
-        speed(done.timings.tokens_per_second) if done.timings.tokens_per_second else "",
-        f"first token after {duration(done.timings.first_token_ms)}",
-        f"{tokens} tokens" if tokens != 1 else "1 token",
-        " on ".join(part for part in (name or done.served.model, done.served.device) if part),
-        "cut off at the longest answer allowed" if done.reason == "length" else "",
-    ]
-    return "  ·  ".join(part for part in parts if part)

@@ -2,18 +2,23 @@
 
 import asyncio
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.actions import Actions
+from app.announcer import Announcer
 from app.conversation import Conversation
 from app.conversion_notices import ConversionNotices
 from app.dashboard.window import Window
 from app.download_notices import DownloadNotices
 from app.engine_process import CALLER, EngineLink
 from app.notices import Notice, NoticeBoard
+from app.problem_notices import ProblemNotices
+from app.repairs import carry_out
 from app.store import Store
 from app.tray import Tray
+from app.tray_watch import TrayWatch
+from app.widgets.told import tell_of_drawn_widgets
 from spark_engine.client.http import SparkClient
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
@@ -28,8 +33,10 @@ NO_TRAY = Notice(
     "no-tray",
     "info",
     "This desktop shows no tray icons",
-    "So this window is how to reach Spark; closing it quits.",
+    "So this window is how to reach Spark: closing it quits, minimising it keeps Spark running.",
 )
+TRAY_GRACE_MS = 3000
+"""A desktop that starts its panel anew takes a moment."""
 
 
 class Desktop(QObject):
@@ -45,8 +52,11 @@ class Desktop(QObject):
         self.conversions = ConversionNotices(self.store, self.board)
         self.conversation = Conversation(self.client, self)
         self.window = Window(base, self.store, self.actions, self.board, self.conversation)
-        self.tray = Tray(self.store, self.actions, self)
-        self.has_tray = Tray.is_available()
+        self.problems = ProblemNotices(
+            self.store, self.board, lambda repair: carry_out(repair, self.window.context)
+        )
+        self.announcer = Announcer(self.board)
+        self.tray, self._tray_watch = Tray(self.store, self.actions, base, self), TrayWatch(self)
         self._quit = asyncio.Event()
         self._hint_given = False
         self._connect()
@@ -54,19 +64,39 @@ class Desktop(QObject):
 
     def _connect(self) -> None:
         self.tray.open_wanted.connect(self.window.bring_up)
-        self.tray.models_wanted.connect(self._open_models)
+        self.tray.page_wanted.connect(self._open_page)
         self.tray.quit_wanted.connect(self.quit)
         self.window.closed.connect(self._window_closed)
         self.board.announced.connect(self._announce)
-        self.store.problems_changed.connect(self._show_problems)
+        self.announcer.told.connect(self.tray.tell)
+        self._tray_watch.settled.connect(self._settle)
+        self._tray_watch.moved.connect(lambda: QTimer.singleShot(TRAY_GRACE_MS, self, self._look_for_tray))
 
     def _appear(self, hidden: bool) -> None:
-        if self.has_tray:
-            self.tray.show()
-        else:
-            self.board.post(NO_TRAY)
-        if not (hidden and self.has_tray):
+        if not hidden:
             self.window.show()
+        self._tray_watch.start(patient=hidden)
+
+    @property
+    def has_tray(self) -> bool:
+        """Whether the desktop shows Spark's icon now."""
+        return self.tray.icon is not None and Tray.is_available()
+
+    def _settle(self) -> None:
+        """Show the icon; without a tray the window says how to go on."""
+        self.tray.show(by_bus=self._tray_watch.by_bus)
+        self._look_for_tray()
+
+    def _look_for_tray(self) -> None:
+        """The tray came or went: one without a window and without an icon could not be reached any more."""
+        if self._quit.is_set():
+            return
+        if self.has_tray:
+            self.board.withdraw(NO_TRAY.id)
+            return
+        self.board.post(NO_TRAY)
+        if not self.window.isVisible():
+            self.window.bring_up()
 
     async def run(self) -> None:
         """Keep the engine until somebody quits; then end what this app started."""
@@ -74,7 +104,7 @@ class Desktop(QObject):
         try:
             await self._quit.wait()
         finally:
-            self.conversation.stop()
+            await self.conversation.close()
             await cancel_and_wait(keeping)
             await self.link.quit()
             await self.client.aclose()
@@ -85,8 +115,8 @@ class Desktop(QObject):
         self.window.hide()
         self._quit.set()
 
-    def _open_models(self) -> None:
-        self.window.go("models")
+    def _open_page(self, id: str) -> None:
+        self.window.go(id)
         self.window.bring_up()
 
     def _window_closed(self) -> None:
@@ -98,20 +128,8 @@ class Desktop(QObject):
             self.tray.tell(TRAY_HINT)
 
     def _announce(self, notice: Notice) -> None:
-        if self.has_tray and not self.window.isActiveWindow():
-            self.tray.tell(notice)
-
-    def _show_problems(self) -> None:
-        """The engine's declared problems stand as notices until they are over."""
-        problems = self.store.state.problems if self.store.state else {}
-        tones = {"info": "info", "warning": "warn", "error": "bad"}
-        for gone in [
-            n.id for n in self.board.notices if n.id.startswith("problem:") and n.id[8:] not in problems
-        ]:
-            self.board.withdraw(gone)
-        for id, problem in problems.items():
-            tone = tones[problem.severity]
-            self.board.post(Notice(f"problem:{id}", tone, problem.title, problem.message, problem.remedy))  # type: ignore[arg-type]
+        if not self.window.isActiveWindow():
+            self.announcer.announce(notice)
 
 
 def make_ready(app: QApplication) -> None:
@@ -120,3 +138,4 @@ def make_ready(app: QApplication) -> None:
     app.setApplicationDisplayName("Spark")
     app.setDesktopFileName("spark")
     app.setQuitOnLastWindowClosed(False)
+    tell_of_drawn_widgets()

@@ -11,6 +11,7 @@ from app.store import Store
 from spark_engine.client.http import SparkClient
 from spark_engine.client.process import EngineProcess, start_engine, stop_engine
 from spark_engine.errors import SparkError, StartRefused
+from spark_engine.life.run_mark import note_end
 from spark_engine.paths import BaseDir
 from spark_engine.types.state import PhaseChanged, StateSnapshot
 
@@ -122,9 +123,10 @@ class EngineLink:
             await asyncio.sleep(GRACE_S)
             return engine is None or not engine.is_running
         try:
-            await asyncio.to_thread(engine.child.wait, wait_s)
+            status = await asyncio.to_thread(engine.child.wait, wait_s)
         except subprocess.TimeoutExpired:
             return False
+        note_end(self._base, "engine", engine.endpoint.pid, status)
         return True
 
     async def _recover(self) -> None:

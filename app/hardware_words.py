@@ -46,6 +46,12 @@ def swap_words(memory: MemoryReading) -> str:
     return f"Swap: {size(memory.swap_used_bytes)} of {size(memory.swap_total_bytes)}"
 
 
+def device_kind(device: AcceleratorReading) -> str:
+    """`GPU, driver 555.42.02`."""
+    kind = {"gpu": "GPU", "npu": "NPU"}[device.kind]
+    return f"{kind}, driver {device.driver}" if device.driver else kind
+
+
 def device_facts(device: AcceleratorReading) -> str:
     """`62 °C · 140 W of 300 W · 1.9 GHz`, as far as it is known."""
     facts = []
@@ -60,12 +66,12 @@ def device_facts(device: AcceleratorReading) -> str:
 
 
 def device_memory(device: AcceleratorReading) -> str:
-    """`3.1 of 8.0 GB used, Spark 1.2 GB`; empty when it is not known."""
+    """`Memory: 3.1 GB of 8.0 GB, Spark 1.2 GB`; empty when it is not known."""
     if device.memory_used_bytes is None:
         return ""
     whole = f" of {size(device.memory_total_bytes)}" if device.memory_total_bytes else " of main memory"
     own = f", Spark {size(device.own_memory_bytes)}" if device.own_memory_bytes is not None else ""
-    return f"{size(device.memory_used_bytes)}{whole} used{own}"
+    return f"Memory: {size(device.memory_used_bytes)}{whole}{own}"
 
 
 def missing_words(device: AcceleratorReading) -> str:

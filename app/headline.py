@@ -6,16 +6,19 @@ from msgspec import Struct
 
 from app.link import Connected, LinkStatus, Lost, Refused, Starting, Stopped
 from app.words import counted
+from spark_engine.types.downloads import is_running
 from spark_engine.types.generation import Served
 from spark_engine.types.models import Loading, ModelEntry, ModelFormat, Ready, Restarting, VariantEntry
 from spark_engine.types.requests import is_active
 from spark_engine.types.state import EngineState, find_variant, ready_variants
 
-Mood = Literal["starting", "ready", "busy", "problem", "stopped"]
+Mood = Literal["starting", "ready", "busy", "downloading", "paused", "problem", "stopped"]
 TONES: dict[Mood, str] = {
     "starting": "info",
     "ready": "ok",
     "busy": "info",
+    "downloading": "info",
+    "paused": "warn",
     "problem": "bad",
     "stopped": "quiet",
 }
@@ -63,6 +66,9 @@ def _of_engine(state: EngineState) -> Headline:
     blocking = next((p for p in state.problems.values() if p.blocks), None)
     if blocking is not None:
         return Headline("problem", "Problem", f"{blocking.title}.")
+    if state.paused:
+        held = f"; {words}" if (words := held_words(state)) else ""
+        return Headline("paused", "Paused", f"Serving is paused{held}.")
     active = sum(is_active(r) for r in state.requests.values())
     if active:
         return Headline("busy", "Answering", f"Spark is working on {counted(active, 'request', 'requests')}.")
@@ -73,12 +79,22 @@ def _at_rest(state: EngineState) -> Headline:
     moving = next((v for v in _variants(state) if isinstance(v.status, (Loading, Restarting))), None)
     if moving is not None:
         return Headline("busy", "Loading", f"{display_name(state, moving.id)} is loading.")
+    coming = [d for d in state.downloads.values() if is_running(d)]
+    if coming:
+        what = display_name(state, coming[0].id) if len(coming) == 1 else f"{len(coming)} models"
+        return Headline("downloading", "Downloading", f"Spark is downloading {what}.")
     ready = ready_variants(state)
     if ready:
         return Headline("ready", "Ready", f"{display_name(state, ready[0].id)} is loaded and answers.")
     if state.default_model:
         return Headline("ready", "Ready", "No model is loaded; the first request loads one.")
     return Headline("problem", "No model", "There is no model on this machine yet.")
+
+
+def held_words(state: EngineState) -> str:
+    """`2 requests wait` while serving is paused; empty where none does."""
+    waiting = sum(r.phase == "waiting" for r in state.requests.values())
+    return counted(waiting, "request waits", "requests wait") if state.paused and waiting else ""
 
 
 def served_now(state: EngineState | None) -> Served | None:
@@ -89,6 +105,15 @@ def served_now(state: EngineState | None) -> Served | None:
     if variant is None or not isinstance(variant.status, Ready):
         return None
     return Served(variant.id, variant.status.device)
+
+
+def model_words(state: EngineState) -> str:
+    """The loaded model with variant and device: `Spark nano, ONNX · int4, on CPU`."""
+    served = served_now(state)
+    variant = find_variant(state, served.model) if served else None
+    if served is None or variant is None:
+        return "No model loaded"
+    return f"{display_name(state, served.model)}, {variant_words(variant)}, on {served.device}"
 
 
 def display_name(state: EngineState, id: str) -> str:

@@ -18,7 +18,11 @@ def carry_out(repair: Repair, context: Context) -> None:
             actions.free_memory()
         case "rescan":
             actions.rescan()
+        case "resume":
+            actions.resume_serving()
         case "resume_app":
             actions.resume_app(about)
+        case "open_folder":
+            actions.show_folder(about)
         case "open_page":
             context.go(about)

@@ -18,3 +18,17 @@ answer = client.chat.completions.create(
 )
 print(answer.choices[0].message.content)
 """
+
+
+def javascript_snippet(address: str) -> str:
+    """A module for a browser or Node, without any package; `address` ends in `/v1`."""
+    return f"""const reply = await fetch("{address}/chat/completions", {{
+  method: "POST",
+  headers: {{ "Content-Type": "application/json" }},
+  body: JSON.stringify({{
+    model: "auto",
+    messages: [{{ role: "user", content: "Hello" }}],
+  }}),
+}});
+console.log((await reply.json()).choices[0].message.content);
+"""

@@ -25,6 +25,7 @@ from spark_engine.types.state import (
     ProblemRaised,
     RequestChanged,
     RequestsSampled,
+    ServingPaused,
     SettingsChanged,
     StateSnapshot,
     VariantChanged,
@@ -49,6 +50,7 @@ PARTS = (
 _PART_OF: dict[type, tuple[str, ...]] = {
     StateSnapshot: PARTS,
     PhaseChanged: ("engine",),
+    ServingPaused: ("engine",),
     DefaultModelChanged: ("models",),
     ModelsListed: ("models",),
     VariantChanged: ("models",),

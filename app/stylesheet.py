@@ -15,9 +15,11 @@ def _surfaces(t: Theme) -> str:
     QMainWindow, QWidget[look="window"] {{ background: {t.surface[0]}; }}
     QWidget[look="rail"], QWidget[look="strip"] {{ background: {t.surface[1]}; }}
     QWidget[look="strip"] {{ border-bottom: 1px solid {line}; }}
+    QWidget[look="foot"] {{ background: {t.surface[1]}; border-top: 1px solid {line}; }}
     QWidget[look="rail"] {{ border-right: 1px solid {line}; }}
     QFrame[look="card"] {{ background: {t.surface[1]}; border-radius: {RADIUS_CARD}px; border: 0; }}
     QFrame[look="inset"] {{ background: {t.surface[2]}; border-radius: {RADIUS_CONTROL}px; border: 0; }}
+    QFrame[look="side"] {{ background: {t.surface[0]}; border: 0; border-right: 1px solid {line}; }}
     QFrame[look="rule"] {{ background: {mixed(t.text[2], t.surface[1], 0.18)}; border: 0; max-height: 1px; }}
     QToolTip {{ background: {t.surface[2]}; color: {t.text[0]}; border: 1px solid {t.surface[3]}; padding: 4px 6px; }}
     QMenu {{ background: {t.surface[1]}; color: {t.text[0]}; border: 1px solid {t.surface[3]}; padding: 4px; }}
@@ -72,6 +74,7 @@ def _buttons(t: Theme) -> str:
     QPushButton[look="segment"]:hover {{ background: {t.surface[3]}; }}
     QPushButton[look="segment"]:checked {{ background: {t.surface[3]}; color: {t.text[0]}; }}
     QPushButton[look="segment"]:focus {{ {focus} }}
+    QPushButton[look="plain"]:disabled, QPushButton[look="segment"]:disabled {{ color: {t.text[2]}; }}
     QPushButton[look="entry"] {{
         background: transparent; color: {t.text[1]}; text-align: left; padding: 7px 10px;
         border-radius: {RADIUS_CONTROL}px;
@@ -89,12 +92,18 @@ def _fields(t: Theme) -> str:
         border-radius: {RADIUS_CARD}px;
     }}
     QFrame[look="composer"][active="true"] {{ border: 1px solid {t.info}; }}
-    QPlainTextEdit {{ background: transparent; border: 0; color: {t.text[0]}; selection-background-color: {t.info}; }}
+    QPlainTextEdit {{ background: transparent; border: 0; color: {t.text[0]}; selection-background-color: {t.info};
+        placeholder-text-color: {t.text[2]}; }}
+    QPlainTextEdit[look="field"] {{
+        background: {t.surface[1]}; border: 2px solid transparent; border-radius: {RADIUS_CONTROL}px; padding: 2px 4px;
+    }}
+    QPlainTextEdit[look="field"]:focus {{ border: 2px solid {t.info}; }}
     QTextBrowser {{ background: transparent; border: 1px solid transparent; border-radius: 4px; color: {t.text[0]}; }}
     QTextBrowser:focus {{ border: 1px solid {t.surface[3]}; }}
     QLineEdit {{
         background: {t.surface[2]}; color: {t.text[0]}; border: 2px solid transparent;
         border-radius: {RADIUS_CONTROL}px; padding: 4px 8px; min-height: 20px; selection-background-color: {t.info};
+        placeholder-text-color: {t.text[2]};
     }}
     QLineEdit:focus {{ border: 2px solid {t.info}; }}
     QLineEdit[wrong="true"] {{ border: 2px solid {t.bad}; }}
@@ -140,6 +149,7 @@ def _tables(t: Theme) -> str:
     QTableView:focus {{ border: 2px solid {t.info}; }}
     QTableView::item {{ border-bottom: 1px solid {line}; padding: 0 6px; }}
     QTableView::item:selected {{ background: {t.surface[2]}; color: {t.text[0]}; }}
+    QListView[look="entries"] {{ background: transparent; border: 0; outline: 0; }}
     QHeaderView {{ background: transparent; border: 0; }}
     QHeaderView::section {{
         background: transparent; color: {t.text[2]}; font-size: {SIZE_SMALL}px; border: 0;

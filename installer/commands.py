@@ -76,6 +76,7 @@ def _mention_missing(console: Console) -> None:
 def _test(chosen: argparse.Namespace, pytest_arguments: list[str], console: Console) -> int:
     environment.prepare(["gui", "onnx", "dev"], console)
     system_packages.ensure(console, window=False)
+    system_packages.add_screen(console)
     failed = []
     # The tests' own base directory: what is learnt about the components here stays out of the user's.
     settings = {"SPARK_HOME": str(environment.VENV / "test-home")}

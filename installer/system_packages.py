@@ -24,6 +24,14 @@ _WINDOW = {
     "libxcb-keysyms.so.1": "libxcb-keysyms1",
     "libxcb-shape.so.0": "libxcb-shape0",
 }
+_SCREEN = {
+    "Xvfb": "xvfb",
+    "openbox": "openbox",
+    "xdotool": "xdotool",
+    "dbus-daemon": "dbus",
+    "trayer": "trayer",
+}
+"""Programs that tests start to have a screen of their own → package."""
 _FONTS = "fonts-dejavu-core"
 _QUIETLY = ("--yes", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0")
 _COMPILER = ("build-essential", "cmake")
@@ -52,6 +60,27 @@ def ensure(console: Console, *, window: bool) -> None:
             raise SetupError("The system libraries could not be installed.", remedy(packages))
     if still := missing(window=window):
         raise SetupError(f"System libraries are still missing: {', '.join(still)}.", remedy(packages))
+
+
+def missing_screen() -> dict[str, str]:
+    """What tests need to look at a real window and is not here: programs and libraries, with their packages."""
+    if not sys.platform.startswith("linux"):
+        return {}
+    programs = {name: package for name, package in _SCREEN.items() if shutil.which(name) is None}
+    return programs | missing(window=True)
+
+
+def add_screen(console: Console) -> None:
+    """Install what tests need to look at a real window; where that is impossible those tests are left out."""
+    packages = sorted(missing_screen().values())
+    if not packages:
+        return
+    if not _may_install():
+        console.say("  Tests that look at a real window are left out; they need system packages.")
+        console.say(f"  {remedy(packages)}")
+        return
+    with console.step(f"Installing a screen for the tests: {' '.join(packages)}"):
+        _install([*packages, _FONTS], console)
 
 
 def add_compiler(console: Console) -> None:

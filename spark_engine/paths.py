@@ -34,9 +34,19 @@ class BaseDir(Struct, frozen=True):
         return self.root / "logs"
 
     @property
+    def crashes(self) -> Path:
+        """What is known of crashes, a folder each; made with the first one."""
+        return self.root / "crashes"
+
+    @property
     def state(self) -> Path:
         """What Spark remembers between runs."""
         return self.root / "state"
+
+    @property
+    def chats(self) -> Path:
+        """The conversations of the Chat page, a file each; made when there is one to keep."""
+        return self.root / "chats"
 
     @property
     def cache(self) -> Path:

@@ -12,7 +12,7 @@ from app.widgets.card import Card, row
 from app.widgets.chip import Chip
 from app.widgets.text import ElidedLabel, label, show_text
 from app.words import counted, plain
-from spark_engine.types.acceleration import AUTO_CHOICE, AccelerationBackend
+from spark_engine.types.acceleration import AUTO_CHOICE, AccelerationBackend, AccelerationChoice
 
 STRICT = "Refuse to load rather than fall back to the CPU"
 
@@ -96,11 +96,14 @@ class AccelerationCard(Card):
         absent = [choice for choice in backend.choices if not choice.found]
         made = False
         for choice in backend.choices:
+            wanted = choice.found or self._shows_rest
             if choice.id not in self.rows:
-                self.rows[choice.id] = self._made(backend, choice.id)
+                if not wanted:
+                    continue
+                self.rows[choice.id] = self._made(backend, choice)
                 made = True
             self.rows[choice.id].show_choice(backend, choice)
-            self._rows_of(choice.id, visible=choice.found or self._shows_rest)
+            self._rows_of(choice.id, visible=wanted)
         for id in self.rows.keys() - {choice.id for choice in backend.choices}:
             self._rows_of(id, visible=False)
         count = counted(len(absent), "more choice", "more choices")
@@ -111,12 +114,15 @@ class AccelerationCard(Card):
         if made:
             self._tabs.start()
 
-    def _made(self, backend: AccelerationBackend, id: str) -> AccelerationRow:
-        choice = next(one for one in backend.choices if one.id == id)
+    def _made(self, backend: AccelerationBackend, choice: AccelerationChoice) -> AccelerationRow:
+        """A row takes milliseconds: it is made when it is first shown, in the place of its choice."""
         made = AccelerationRow(backend, choice, self._actions)
         made.resized.connect(self.grown)
-        self._rows.addWidget(made.line)
-        self._rows.addWidget(made)
+        later = backend.choices[backend.choices.index(choice) + 1 :]
+        below = next((self.rows[one.id].line for one in later if one.id in self.rows), None)
+        place = self._rows.indexOf(below) if below else self._rows.count()
+        self._rows.insertWidget(place, made.line)
+        self._rows.insertWidget(place + 1, made)
         return made
 
     def _rows_of(self, id: str, *, visible: bool) -> None:

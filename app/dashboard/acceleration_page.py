@@ -4,12 +4,13 @@ from PySide6.QtCore import QTimer
 
 from app.dashboard.acceleration_card import AccelerationCard
 from app.dashboard.context import Context
-from app.dashboard.page import CardPage
+from app.dashboard.page import WAITING, CardPage
 from app.link import Connected, Refused, Stopped
 from app.widgets.button import Button
 from app.widgets.card import row
 from app.widgets.tab_order import follow_reading_order
 from app.widgets.text import label
+from spark_engine.types.acceleration import AccelerationBackend
 from spark_engine.types.state import EngineState
 
 ABOUT = (
@@ -28,7 +29,7 @@ class AccelerationPage(CardPage):
         self._context, self._store = context, context.store
         self.cards: dict[str, AccelerationCard] = {}
         self.check_all = Button("Check all", "arrow-clockwise")
-        self._tabs = QTimer(self, singleShot=True, interval=0)
+        self._tabs, self._rest = (QTimer(self, singleShot=True, interval=0) for _ in range(2))
         self.column.addLayout(row(label("Acceleration", "title"), None, self.check_all))
         self.column.addWidget(label(ABOUT, "quiet", wrap=True))
         self.column.addStretch(1)
@@ -42,6 +43,7 @@ class AccelerationPage(CardPage):
         self.check_all.clicked.connect(self.recheck)
         self.empty.acted.connect(self._act)
         self._tabs.timeout.connect(lambda: follow_reading_order([self]))
+        self._rest.timeout.connect(self._draw)
 
     def recheck(self) -> None:
         """F5: check everything that is installed."""
@@ -70,18 +72,27 @@ class AccelerationPage(CardPage):
         if state is None or not isinstance(self._store.link, Connected):
             self.show_absence(self._store, STOPPED)
         elif not state.acceleration:
-            self.show_empty("hourglass", "Looking at this machine", READING)
+            self.show_empty(WAITING, "Looking at this machine", READING)
         else:
             self._draw_backends(state)
             self.show_cards()
 
     def _draw_backends(self, state: EngineState) -> None:
+        """A card takes many milliseconds to make: one now, the next when the window has drawn it."""
         self._show_check_all()
+        made = False
         for place, (id, backend) in enumerate(state.acceleration.items()):
             if id in self.cards:
                 self.cards[id].show_backend(backend)
-                continue
-            card = self.cards[id] = AccelerationCard(backend, self._context.actions)
-            card.grown.connect(self._tabs.start)
-            self.column.insertWidget(2 + place, card)
-            self._tabs.start()
+            elif made:
+                self._rest.start()
+                break
+            else:
+                self._add(place, backend)
+                made = True
+
+    def _add(self, place: int, backend: AccelerationBackend) -> None:
+        card = self.cards[backend.id] = AccelerationCard(backend, self._context.actions)
+        card.grown.connect(self._tabs.start)
+        self.column.insertWidget(2 + place, card)
+        self._tabs.start()

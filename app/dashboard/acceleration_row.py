@@ -1,8 +1,10 @@
 """One choice of acceleration: what it is, its four steps, its speed, one action; its evidence opens below."""
 
 import time
+from functools import cached_property
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.acceleration_words import (
@@ -25,7 +27,8 @@ from app.widgets.text import ElidedLabel, label, show_text
 from app.words import breakable
 from spark_engine.types.acceleration import AccelerationBackend, AccelerationChoice
 
-SPEED_WIDTH, ACT_WIDTH, NAME_WIDTH = 140, 128, 104
+SPEED_WIDTH, ACT_WIDTH, NAME_WIDTH = 140, 136, 104
+FOLD_BELOW, BAR_WIDTH = 720, 48
 
 
 class AccelerationRow(QWidget):
@@ -36,16 +39,13 @@ class AccelerationRow(QWidget):
     def __init__(self, backend: AccelerationBackend, choice: AccelerationChoice, actions: Actions) -> None:
         super().__init__()
         self._backend, self._choice, self._actions = backend, choice, actions
-        what = f"{backend.name} by {choice.name}"
+        self._what = what = f"{backend.name} by {choice.name}"
         self.name, self._device = ElidedLabel(look="strong"), ElidedLabel(look="small")
-        self.steps, self.meter = StepsButton(what), Meter(f"Speed of {what}", 48)
+        self.steps, self.meter = StepsButton(what), Meter(f"Speed of {what}", BAR_WIDTH)
         self._speed, self._why = label(look="small"), label(look="small", wrap=True)
         self.button, self.line, self._chosen = Button(), rule(), label("chosen", "small")
-        self.panel = Evidence(what, actions)
         self._arrange()
         self.steps.toggled.connect(self._open)
-        self.panel.closed.connect(lambda: self.steps.setChecked(False))
-        self.panel.check.clicked.connect(self._check)
         self.button.clicked.connect(self._act)
         self.show_choice(backend, choice)
 
@@ -54,23 +54,31 @@ class AccelerationRow(QWidget):
         words.setSpacing(0)
         words.addWidget(self.name)
         words.addWidget(self._device)
-        speed, action = QWidget(), QWidget()
-        speed.setLayout(row(self.meter, self._speed, None))
-        speed.setFixedWidth(SPEED_WIDTH)
+        self._fast, action = QWidget(), QWidget()
+        self._fast.setLayout(row(self.meter, self._speed, None))
+        self._fast.setFixedWidth(SPEED_WIDTH)
         action.setLayout(row(None, self._chosen, self.button))
         action.setFixedWidth(ACT_WIDTH)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, GRID // 2, 0, GRID // 2)
+        self._grid = grid = QGridLayout(self)
+        grid.setContentsMargins(0, GRID - 2, 0, GRID - 2)
         grid.setHorizontalSpacing(2 * GRID)
         grid.setVerticalSpacing(2)
         grid.addLayout(words, 0, 0)
         grid.addWidget(self.steps, 0, 1)
-        grid.addWidget(speed, 0, 2)
+        grid.addWidget(self._fast, 0, 2)
         grid.addWidget(action, 0, 3)
         grid.addWidget(self._why, 1, 0, 1, 4)
-        grid.addWidget(self.panel, 2, 0, 1, 4)
         grid.setColumnStretch(0, 1)
-        self.panel.hide()
+
+    @cached_property
+    def panel(self) -> "Evidence":
+        """Its evidence; made when it is first opened."""
+        made = Evidence(self._what, self._actions)
+        made.closed.connect(lambda: self.steps.setChecked(False))
+        made.check.clicked.connect(self._check)
+        made.hide()
+        self._grid.addWidget(made, 2, 0, 1, 4)
+        return made
 
     def show_choice(self, backend: AccelerationBackend, choice: AccelerationChoice) -> None:
         """Show how it stands now."""
@@ -82,12 +90,12 @@ class AccelerationRow(QWidget):
         self.steps.show_steps(steps)
         words = speed_words(choice)
         self._speed.setText(words)
-        self.meter.setVisible(bool(words))
+        self._show_meter()
         self.meter.show_shares(share_of(choice, backend), 0.0, words)
         why = "" if choice.checking else reason(choice)
         show_text(self._why, breakable(why))
         self._show_button()
-        if not self.panel.isHidden():
+        if self.steps.isChecked():
             self.panel.show_evidence(choice)
         self.setAccessibleName(f"{choice.name}: {steps.word}")
         self.setAccessibleDescription(", ".join(part for part in (choice.device, words, why) if part))
@@ -96,6 +104,19 @@ class AccelerationRow(QWidget):
         """Something was asked for, or is answered."""
         self._show_button()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt: the size changed; where there is little room the name needs that of the bar."""
+        super().resizeEvent(event)
+        self._fast.setFixedWidth(SPEED_WIDTH - (0 if self._has_room else BAR_WIDTH + GRID))
+        self._show_meter()
+
+    @property
+    def _has_room(self) -> bool:
+        return self.width() >= FOLD_BELOW
+
+    def _show_meter(self) -> None:
+        self.meter.setVisible(self._has_room and bool(self._speed.text()))
+
     def _show_button(self) -> None:
         act, id = act_of(self._backend, self._choice), self._backend.id
         busy = any(map(self._actions.is_busy, (f"acceleration:{id}", f"verify:{id}:{self._choice.id}")))
@@ -103,12 +124,14 @@ class AccelerationRow(QWidget):
         self.button.setVisible(bool(act.word))
         self._chosen.setVisible(not act.word and self._choice.id == self._backend.chosen)
         self.button.setEnabled(not busy)
-        self.panel.check.setVisible(self._choice.installed)
-        self.panel.check.setEnabled(not busy and not self._choice.checking)
+        if self.steps.isChecked():
+            self.panel.check.setVisible(self._choice.installed)
+            self.panel.check.setEnabled(not busy and not self._choice.checking)
 
     def _open(self, opened: bool) -> None:
         if opened:
             self.panel.show_evidence(self._choice)
+            self._show_button()
         self.panel.setVisible(opened)
         if not opened:
             self.steps.setFocus()

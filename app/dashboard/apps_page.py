@@ -4,7 +4,7 @@ from PySide6.QtCore import QTimer
 
 from app.dashboard.app_row import AppRow
 from app.dashboard.context import Context
-from app.dashboard.page import CardPage
+from app.dashboard.page import HEAD_HEIGHT, CardPage
 from app.link import Connected, Refused, Stopped
 from app.widgets.card import row
 from app.widgets.tab_order import follow_reading_order
@@ -29,7 +29,9 @@ class AppsPage(CardPage):
         self._order: list[str] = []
         self._count = label(look="small")
         self._tabs, self._rest = (QTimer(self, singleShot=True, interval=0) for _ in range(2))
-        self.column.addLayout(row(label("Apps", "title"), None, self._count))
+        title = label("Apps", "title")
+        title.setMinimumHeight(HEAD_HEIGHT)
+        self.column.addLayout(row(title, None, self._count))
         self.column.addWidget(label(ABOUT, "quiet", wrap=True))
         self.column.addStretch(1)
         self._connect()

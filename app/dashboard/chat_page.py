@@ -1,27 +1,35 @@
-"""Chat: ask a local model, watch the answer being written, stop it, repeat it, copy it."""
+"""Chat: ask a local model, watch the answer being written, stop it, repeat it, ask otherwise; what is said is kept."""
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app.conversation import Conversation, Turn, figures
+from app.chats.setup import Setup
+from app.chats.talk import Turn
+from app.conversation import Conversation
+from app.dashboard.chat_desk import ChatDesk
+from app.dashboard.chat_head import ChatHead
+from app.dashboard.chat_list import WIDTH as LIST_WIDTH
+from app.dashboard.chat_list import ChatList
+from app.dashboard.chat_models import advice, choices, greeting
+from app.dashboard.chat_setup import ChatSetup
+from app.dashboard.chat_side import SetupSide
+from app.dashboard.chat_view import ChatView
 from app.dashboard.context import Context
 from app.dashboard.page import Page
-from app.headline import display_name, variant_words
-from app.repaint import Repaint
+from app.notices import Notice
 from app.tokens import GRID
 from app.widgets.button import Button
 from app.widgets.card import row
-from app.widgets.choice import Choice
 from app.widgets.composer import Composer
-from app.widgets.empty_state import EmptyState
-from app.widgets.message import Answer, Question
 from app.widgets.tab_order import follow_reading_order
-from app.widgets.text import label
-from app.widgets.transcript import WIDEST, Transcript
-from app.words import plain
-from spark_engine.types.ids import AUTO
-from spark_engine.types.models import Loading, ModelEntry, VariantEntry, is_installed
-from spark_engine.types.state import EngineState
+from app.widgets.transcript import WIDEST
+from app.widgets.welcome import Welcome
+
+NARROWEST = 440
+"""What is left for the conversation beside the list (px)."""
 
 
 class ChatPage(Page):
@@ -31,35 +39,44 @@ class ChatPage(Page):
         super().__init__()
         self._context, self._store = context, context.store
         self.conversation: Conversation = context.conversation
-        self.transcript, self.welcome = Transcript(), EmptyState()
-        self.composer = Composer("Message", "Ask something. Enter sends, Shift+Enter starts a new line")
-        self.picker = Choice("Model that answers")
-        self.new_chat = Button("New chat", "note-pencil", name="New chat (Ctrl+N)")
+        self.desk = ChatDesk(context, self)
+        self.view, self.list, self._side = ChatView(context, self), ChatList(self.desk), SetupSide()
+        self.transcript, self.welcome = self.view.transcript, Welcome()
+        self.composer = Composer("Message", "Ask something")
+        head = self.head = ChatHead()
+        self.title, self.picker, self.more, self.new_chat = head.title, head.picker, head.more, head.new_chat
+        self.show_list, self.show_setup = head.show_list, head.show_setup
         self.to_end = Button("Newest", "arrow-down", name="Go to the newest text")
-        self._growing: tuple[Turn, Answer] | None = None
-        self._repaint = Repaint(self._draw_growing, self)
+        self._list_wanted: bool | None = None
         self._arrange()
         self._connect()
         self._draw_models()
+        self._show_talk()
 
     def _arrange(self) -> None:
-        self.picker.setMaximumWidth(360)
         self.to_end.hide()
-        self.welcome.show_words(
-            "chat-circle-text", "Ask anything", "The model runs on this machine; nothing you write leaves it."
-        )
-        head = row(label("Chat", "title"), None, self.picker, self.new_chat)
-        head.setContentsMargins(3 * GRID, 2 * GRID, 3 * GRID, GRID)
         self._middle = QStackedWidget()
         self._middle.addWidget(self.welcome)
         self._middle.addWidget(self.transcript)
-        column = QVBoxLayout(self)
+        self._main = QWidget()
+        column = QVBoxLayout(self._main)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(head)
+        column.addWidget(self.head)
         column.addWidget(self._middle, 1)
         column.addWidget(self.to_end, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addWidget(self._foot())
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(0)
+        line.addWidget(self.list)
+        line.addWidget(self._main, 1)
+        line.addWidget(self._side)
+
+    @property
+    def setup(self) -> ChatSetup:
+        """How the model is to answer."""
+        return self._side.panel
 
     def _foot(self) -> QWidget:
         foot = QWidget()
@@ -70,20 +87,40 @@ class ChatPage(Page):
         return foot
 
     def _connect(self) -> None:
-        talk, store = self.conversation, self._store
-        self.composer.sent.connect(self._send)
-        self.composer.stopped.connect(talk.stop)
+        talk, store, composer = self.conversation, self._store, self.composer
+        composer.sent.connect(self._send)
+        composer.typed.connect(lambda: talk.type(composer.text))
+        composer.kept.connect(self._end_edit)
+        composer.stopped.connect(talk.stop)
         self.new_chat.clicked.connect(self.start_new)
+        self.show_list.clicked.connect(self._toggle_list)
+        self.show_setup.clicked.connect(self._toggle_setup)
+        self.more.chosen.connect(self._act)
+        self._side.changed.connect(talk.set_up)
+        self._side.preferred.connect(self._prefer)
+        self._side.closed.connect(self._setup_closed)
+        self.list.settings_wanted.connect(lambda: self._context.go("settings"))
+        self.welcome.asked.connect(self._send)
+        self.welcome.more_wanted.connect(lambda: self._context.go("home"))
+        self.welcome.acted.connect(self._context.actions.start_engine)
         self.to_end.clicked.connect(self.transcript.go_to_end)
         self.transcript.scrolled_away.connect(self.to_end.setVisible)
-        self.picker.activated.connect(self._choose)
-        talk.asked.connect(self._show_turn)
-        talk.restarted.connect(self._show_again)
-        talk.grown.connect(lambda turn: self._repaint.request())
-        talk.ended.connect(self._end)
-        talk.cleared.connect(self._clear)
-        store.models_changed.connect(self._draw_models)
-        store.models_changed.connect(self._draw_waiting)
+        self.transcript.arranged.connect(self._order_tabs)
+        self.picker.activated.connect(lambda index: talk.choose(self.picker.itemData(index)))
+        self.view.edit_wanted.connect(self._edit)
+        for signal in (talk.opened, talk.asked):
+            signal.connect(self._show_talk)
+        talk.ended.connect(self._show_busy)
+        for signal in (self.desk.keeper.listed, talk.ended):
+            signal.connect(self._draw_title)
+        self.desk.keeper.listed.connect(self._fit_sides)
+        for signal in (store.models_changed, store.link_changed):
+            signal.connect(self._draw_models)
+
+    @property
+    def regions(self) -> Sequence[QWidget]:
+        """The kept conversations, the open one, and how it answers."""
+        return (self.list, self._main, self._side)
 
     def shown(self) -> None:
         """The cursor belongs into the field."""
@@ -94,103 +131,120 @@ class ChatPage(Page):
         self._context.actions.rescan()
 
     def start_new(self) -> None:
-        """Ctrl+N: an empty conversation; what is being typed stays."""
-        self.conversation.clear()
+        """Ctrl+N: an empty conversation; what is being typed comes along."""
+        self.desk.start_new()
         self.shown()
+
+    def choose_model(self) -> None:
+        """Ctrl+L: the list of models."""
+        self.picker.setFocus()
+        self.picker.showPopup()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt: the size changed."""
+        super().resizeEvent(event)
+        self._fit_sides()
+
+    # --- the conversation ----------------------------------------------------------------------------------
 
     def _send(self, text: str) -> None:
         if self.conversation.ask(text):
-            self.composer.clear()
+            self.composer.put(self.conversation.talk.draft)
 
-    def _choose(self, index: int) -> None:
-        self.conversation.model = self.picker.itemData(index)
+    def _edit(self, turn: Turn) -> None:
+        self.conversation.edit(turn)
+        self._show_draft()
+        self.shown()
 
-    def _show_turn(self, turn: Turn) -> None:
-        for message in self.transcript.messages[-1:]:
-            if isinstance(message, Answer):
-                message.settle()
-        self._middle.setCurrentIndex(1)
-        self.transcript.add(Question(turn.question))
-        self._expect(turn)
+    def _end_edit(self) -> None:
+        self.conversation.end_edit()
+        self._show_draft()
 
-    def _show_again(self, turn: Turn) -> None:
-        self.transcript.remove_last()
-        self._expect(turn)
+    def _show_draft(self) -> None:
+        talk = self.conversation.talk
+        if self.composer.text != talk.draft:
+            self.composer.put(talk.draft)
+        self.composer.show_editing(talk.editing is not None)
 
-    def _expect(self, turn: Turn) -> None:
-        answer = Answer()
-        answer.copied.connect(lambda text: self._context.actions.copy(text, "The text"))
-        answer.link_chosen.connect(lambda link: self._context.actions.copy(link, "The link"))
-        answer.regenerate.connect(self.conversation.repeat)
-        self._growing = (turn, answer)
-        self.transcript.add(answer)
-        self.composer.show_busy(True)
-        self._draw_waiting()
+    def _show_talk(self) -> None:
+        """Another conversation, or another turn in it."""
+        self._middle.setCurrentIndex(1 if self.conversation.turns else 0)
+        if not self.conversation.turns:
+            self.to_end.hide()
+        self._side.show_setup(self.conversation.talk.setup)
+        self._draw_models()
+        self._draw_title()
+        self._show_draft()
+        self._show_busy()
 
-    def _draw_growing(self) -> None:
-        if self._growing is not None:
-            turn, answer = self._growing
-            answer.show_markdown(turn.answer)
+    def _show_busy(self) -> None:
+        self.composer.show_busy(self.conversation.is_busy)
+        self._order_tabs()
 
-    def _draw_waiting(self) -> None:
-        """Before the first word: say when it is the model's loading that takes the time."""
-        if self._growing is None or self._growing[0].answer:
+    def _act(self, key: str) -> None:
+        if key == "rename" and self.list.isHidden():
+            self._toggle_list()
+        self.list.act(self.conversation.talk.id, key)
+
+    def _prefer(self, setup: Setup) -> None:
+        self.desk.keeper.remember(setup=setup)
+        self._context.board.post(Notice("setup", "ok", "New conversations begin like this one", passing=True))
+
+    # --- what stands around it -----------------------------------------------------------------------------
+
+    def _toggle_list(self) -> None:
+        self._list_wanted = self.list.isHidden()
+        if self._side.is_open and self._list_wanted and not self._has_room():
+            self.setup.hide()
+        self._fit_sides()
+
+    def _toggle_setup(self) -> None:
+        if self._side.is_open:
+            self.setup.close_panel()
             return
-        state = self._store.live
-        moving = [v for m in state.models.values() for v in m.variants] if state else []
-        loading = next((v for v in moving if isinstance(v.status, Loading)), None)
-        name = display_name(state, loading.id) if state and loading else ""
-        self._growing[1].wait(f"Loading {name}…" if name else "Waiting for the first word…")
+        self.setup.show()
+        self._fit_sides()
+        self.setup.system.setFocus()
 
-    def _end(self, turn: Turn) -> None:
-        if self._growing is None or self._growing[0] is not turn:
-            return
-        answer = self._growing[1]
-        self._growing = None
-        answer.show_markdown(turn.answer)
-        if turn.trouble is not None:
-            answer.fail(turn.trouble.title, plain(turn.trouble.message), plain(turn.trouble.remedy))
-        else:
-            answer.finish(figures(turn, self._who(turn)), can_repeat=True)
-        self.composer.show_busy(False)
-        follow_reading_order([self])
+    def _setup_closed(self) -> None:
+        self._fit_sides()
+        self.show_setup.setFocus()
 
-    def _who(self, turn: Turn) -> str:
-        state = self._store.state
-        return display_name(state, turn.finished.served.model) if state and turn.finished else ""
+    def _has_room(self) -> bool:
+        """Whether the list has room beside the conversation."""
+        return self._room() - LIST_WIDTH >= NARROWEST
 
-    def _clear(self) -> None:
-        self._growing = None
-        self.transcript.clear()
-        self.to_end.hide()
-        self._middle.setCurrentIndex(0)
-        self.composer.show_busy(False)
+    def _room(self) -> int:
+        """The width that list and conversation have together (px)."""
+        return self.width() - self._side.width_taken
+
+    def _fit_sides(self) -> None:
+        """The list makes room where there is too little for all; without anything kept it is not there unasked."""
+        is_wide = self.width() >= 2 * NARROWEST and self.list.has_any
+        wanted = is_wide if self._list_wanted is None else self._list_wanted
+        self._side.setVisible(self._side.is_open)
+        self.title.setVisible(self._room() >= NARROWEST + LIST_WIDTH // 2)
+        if self.list.isHidden() is (wanted and self._has_room()):
+            self.list.setVisible(self.list.isHidden())
+            self._draw_title()
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        follow_reading_order(self.regions)
+
+    def _draw_title(self) -> None:
+        has_turns = bool(self.conversation.turns)
+        is_told = has_turns and self.list.isHidden()
+        self.title.show_whole(self.conversation.talk.name if is_told else "Chat")
+        is_kept = any(c.id == self.conversation.talk.id for c in self.desk.keeper.cards)
+        self.more.setEnabled(has_turns and is_kept)
 
     def _draw_models(self) -> None:
-        """The picker: automatic, then every variant on this machine."""
-        state = self._store.state
-        wanted = [(_auto_words(state), AUTO), *(_choices(state) if state else [])]
-        if wanted == [(self.picker.itemText(i), self.picker.itemData(i)) for i in range(self.picker.count())]:
-            return
-        self.picker.clear()
-        for words, id in wanted:
-            self.picker.addItem(words, id)
-        at = self.picker.findData(self.conversation.model)
-        self.picker.setCurrentIndex(max(at, 0))
-        self.conversation.model = self.picker.currentData()
-
-
-def _auto_words(state: EngineState | None) -> str:
-    return (
-        f"Automatic ({display_name(state, state.default_model)})"
-        if state and state.default_model
-        else "Automatic"
-    )
-
-
-def _choices(state: EngineState) -> list[tuple[str, str]]:
-    return [(f"{m.name}, {variant_words(v)}", v.id) for m in state.models.values() for v in _usable(m)]
-
-
-def _usable(model: ModelEntry) -> list[VariantEntry]:
-    return [v for v in model.variants if is_installed(v.status) and v.component is None and not v.rejected]
+        """The picker: automatic, then every variant on this machine that writes; and what hangs on the model."""
+        state, talk = self._store.state, self.conversation
+        talk.model = self.head.offer(choices(state), talk.talk.model)
+        self._side.show_advice(*advice(state, talk.model))
+        greet = greeting(self._store.link, state, talk.model)
+        self.welcome.greet(greet.title, greet.text, greet.action)
+        self.welcome.show_questions(greet.questions)
+        self.welcome.show_more(greet.hint, greet.more)

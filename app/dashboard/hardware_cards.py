@@ -103,14 +103,13 @@ class AcceleratorCard(MeasureCard):
         self.memory_chart = Chart(f"Memory of {device.name}", size, 104, title="Memory in use")
         self._total = 0.0
         charts = (self.load_chart, self.memory_chart)
-        for part in (self.meter, self.memory, self.facts, *charts, self.missing):
+        for part in (self.facts, self.memory, self.meter, *charts, self.missing):
             self.column.addWidget(part)
 
     def show_device(self, device: AcceleratorReading) -> None:
         """What is read now."""
         load = "–" if device.load is None else words.percent(device.load)
-        kind = {"gpu": "GPU", "npu": "NPU"}[device.kind]
-        self.show_figure(load, "load", " · ".join(part for part in (kind, device.driver) if part))
+        self.show_figure(load, "load", words.device_kind(device))
         self._total = float(device.memory_total_bytes or 0)
         own, used = device.own_memory_bytes or 0, device.memory_used_bytes
         told = words.device_memory(device)

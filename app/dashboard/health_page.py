@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.dashboard.context import Context
 from app.dashboard.health_rows import HealthRow
-from app.dashboard.page import CardPage
+from app.dashboard.page import WAITING, CardPage
 from app.dashboard.problem_row import ProblemRow
+from app.dashboard.restart_question import RestartQuestion
 from app.health_words import overall
 from app.link import Connected, Refused, Stopped
 from app.tokens import GRID
@@ -33,6 +34,7 @@ class HealthPage(CardPage):
         self.title, self.line = label(look="title"), label(look="quiet", wrap=True)
         self.chip = Chip(bare=True)
         self.check = Button("Check now", "arrow-clockwise", name="Check everything now")
+        self.restart, self.question = Button("Restart engine", "power"), RestartQuestion(context)
         self.problems: dict[str, ProblemRow] = {}
         self.parts: dict[str, HealthRow] = {}
         self.members: dict[str, HealthRow] = {}
@@ -46,9 +48,10 @@ class HealthPage(CardPage):
     def _arrange(self) -> None:
         head = QVBoxLayout()
         head.setSpacing(4)
-        head.addLayout(row(self.title, self.chip, None, self.check))
+        head.addLayout(row(self.title, self.chip, None, self.check, self.restart))
         head.addWidget(self.line)
         self.column.addLayout(head)
+        self.column.addWidget(self.question)
         self._problem_card.column.setSpacing(GRID + 4)
         self.column.addWidget(self._problem_card)
         for title, card in (("Spark", self._part_card), ("Ecosystem", self._member_card)):
@@ -62,6 +65,7 @@ class HealthPage(CardPage):
         self._store.health_changed.connect(self._draw)
         self._context.actions.busy_changed.connect(self._show_busy)
         self.check.clicked.connect(self.recheck)
+        self.restart.clicked.connect(self.question.want)
         self.empty.acted.connect(self._act)
         self._tabs.timeout.connect(lambda: follow_reading_order([self]))
 
@@ -79,13 +83,17 @@ class HealthPage(CardPage):
             busy = self._context.actions.is_busy(key)
             self.check.setEnabled(not busy)
             self.check.say("Checking…" if busy else "Check now", "Check everything now")
+        elif key == "restart_engine":
+            busy = self._context.actions.is_busy(key)
+            self.restart.setEnabled(not busy)
+            self.restart.say("Restarting…" if busy else "Restart engine")
 
     def _draw(self) -> None:
         state = self._store.state
         if state is None or not isinstance(self._store.link, Connected):
             self.show_absence(self._store, STOPPED)
         elif not state.health.parts:
-            self.show_empty("heartbeat", "Looking", "The first look takes a second or two.")
+            self.show_empty(WAITING, "Checking every part of Spark", "This takes a second or two.")
         else:
             if state.health != self._shown:
                 self._shown = state.health

@@ -7,13 +7,13 @@ from app.dashboard.model_step import ModelStep
 from app.dashboard.page import CardPage
 from app.headline import Headline, display_name, headline, served_now
 from app.link import Refused, Stopped
-from app.snippets import curl_snippet, python_snippet
+from app.snippets import curl_snippet, javascript_snippet, python_snippet
 from app.tokens import GRID
 from app.widgets.button import Button
 from app.widgets.card import Card, row
 from app.widgets.step import StepRow
 from app.widgets.text import label, show_text
-from app.words import counted
+from spark_engine.types.models import Loading
 from spark_engine.types.quantities import size, speed
 from spark_engine.types.requests import is_active
 from spark_engine.types.state import EngineState
@@ -72,9 +72,7 @@ class HomePage(CardPage):
     def _steps(self) -> Card:
         card = Card()
         card.column.setSpacing(2 * GRID)
-        self.chat_step = StepRow(
-            "chat-circle-text", "Ask something", "Spark answers on this machine; nothing leaves it."
-        )
+        self.chat_step = StepRow("chat-circle-text", *_asking_words(None))
         self.open_chat = self.chat_step.add(Button("Open chat", look="primary"))
         self.model_step = ModelStep(self._context)
         self.open_models = self.model_step.open_models
@@ -84,6 +82,7 @@ class HomePage(CardPage):
         connect.add_line(row(self.address, self.copy_address, None, spacing=4))
         self.copy_curl = connect.add(Button("Copy curl", name="Copy an example for curl"))
         self.copy_python = connect.add(Button("Copy Python", name="Copy an example for Python"))
+        self.copy_script = connect.add(Button("Copy JavaScript", name="Copy an example for JavaScript"))
         for step in (self.chat_step, self.model_step, connect):
             card.column.addWidget(step)
         return card
@@ -106,6 +105,9 @@ class HomePage(CardPage):
         self.copy_python.clicked.connect(
             lambda: actions.copy(python_snippet(self.address.text()), "The Python example")
         )
+        self.copy_script.clicked.connect(
+            lambda: actions.copy(javascript_snippet(self.address.text()), "The JavaScript example")
+        )
 
     def recheck(self) -> None:
         """F5: look again for models on disk."""
@@ -115,9 +117,10 @@ class HomePage(CardPage):
         now = headline(self._store.link, self._store.state)
         self.title.setText(_title(now))
         show_text(self.line, now.line)
-        self._emphasise_chat(now.mood in ("ready", "busy"))
+        self._emphasise_chat(now.mood in ("ready", "busy", "downloading"))
         self.start.setVisible(isinstance(self._store.link, (Stopped, Refused)))
         self.start.say("Try again" if isinstance(self._store.link, Refused) else "Start engine")
+        self.chat_step.show_words("chat-circle-text", *_asking_words(self._store.live))
         self.model_step.show_state(self._store.live)
         self._draw_facts(self._store.live)
         self._draw_address(self._store.state)
@@ -129,12 +132,11 @@ class HomePage(CardPage):
     def _draw_facts(self, state: EngineState | None) -> None:
         served = served_now(state)
         figures = state.metrics if state else None
-        active = sum(is_active(r) for r in state.requests.values()) if state else 0
         facts = {
             "Model": f"{display_name(state, served.model)} on {served.device}"
             if state and served
             else "none loaded",
-            "Requests": counted(active, "running", "running") if active else "none running",
+            "Requests": _requests_words(state) if state else "–",
             "Speed": speed(figures.tokens_per_second) if figures and figures.tokens_per_second else "idle",
             "Memory": size(figures.engine_bytes + figures.runner_bytes)
             if figures and figures.engine_bytes
@@ -146,8 +148,33 @@ class HomePage(CardPage):
     def _draw_address(self, state: EngineState | None) -> None:
         known = state is not None
         self.address.setText(f"{state.engine.address}/v1" if state else "known when the engine runs")
-        for button in (self.copy_address, self.copy_curl, self.copy_python):
+        for button in (self.copy_address, self.copy_curl, self.copy_python, self.copy_script):
             button.setEnabled(known)
+
+
+def _asking_words(state: EngineState | None) -> tuple[str, str]:
+    """Title and text of the first step: what answers, or will in a moment."""
+    served = served_now(state)
+    if state and served:
+        name = display_name(state, served.model)
+        return (
+            f"Spark is answering with {name}",
+            "Ask it something: it runs on this machine, nothing leaves it.",
+        )
+    variants = [v for m in state.models.values() for v in m.variants] if state else []
+    loading = next((v for v in variants if isinstance(v.status, Loading)), None)
+    if state and loading:
+        name = display_name(state, loading.id)
+        return f"{name} is loading", "You can ask already: the answer comes as soon as it is loaded."
+    return "Ask something", "Spark answers on this machine; nothing leaves it."
+
+
+def _requests_words(state: EngineState) -> str:
+    """`2 running, 1 waiting`: those that wait for their turn or their model have nothing from it yet."""
+    active = [r for r in state.requests.values() if is_active(r)]
+    running = sum(r.phase == "running" for r in active)
+    counts = {"running": running, "waiting": len(active) - running}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "none running"
 
 
 def _title(now: Headline) -> str:
@@ -155,6 +182,8 @@ def _title(now: Headline) -> str:
         "starting": "Spark is starting",
         "ready": "Spark is ready",
         "busy": "Spark is working",
+        "downloading": "Spark is downloading",
+        "paused": "Spark is paused",
         "stopped": "Spark is stopped",
         "problem": "Spark needs attention",
     }

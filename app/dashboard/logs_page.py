@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from app.dashboard.context import Context
 from app.dashboard.logs_head import LogsHead
-from app.dashboard.page import CardPage
+from app.dashboard.page import WAITING, CardPage
 from app.link import Connected, Refused, Stopped
 from app.log_feed import LogFeed
 from app.log_rows import LEVEL, SOURCE, TEXT, TIME, LogRows, day, source_words
@@ -138,7 +138,7 @@ class LogsPage(CardPage):
             text = "What Spark does stands here as it happens."
             self.show_empty("file-text", "Nothing was logged yet", text, "Open folder")
         else:
-            self.show_empty("hourglass", "Reading the logs", "This takes a moment.", "Open folder")
+            self.show_empty(WAITING, "Reading the logs", "This takes a moment.", "Open folder")
 
     def _follow(self) -> None:
         if self.isVisible():

@@ -1,5 +1,7 @@
 """What every page is: a title, a scrolling column of cards or content of its own, and how to check again."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
@@ -10,7 +12,11 @@ from app.widgets.empty_state import EmptyState
 from app.words import plain
 
 WIDEST = 920
+HEAD_HEIGHT = 4 * GRID
+"""Of the line with a page's title, also where no button stands in it."""
 QWIDGETSIZE_MAX = 16_777_215
+WAITING = "hourglass"
+"""The sign of what comes by itself: nothing has to be pressed then."""
 
 
 class Page(QWidget):
@@ -22,6 +28,11 @@ class Page(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+
+    @property
+    def regions(self) -> Sequence[QWidget]:
+        """What is read one after the other, each from top to bottom."""
+        return (self,)
 
     def shown(self) -> None:
         """The page came to the front: the next Tab begins at its top, unless it knows a better place."""
@@ -53,9 +64,10 @@ class CardPage(Page):
         self._is_primary = True
         self._stack.setCurrentIndex(0)
 
-    def show_empty(self, glyph: str, title: str, text: str, action: str = "") -> None:
-        """Nothing yet, waiting, or broken: say so, with one action where there is one."""
-        self.empty.show_words(glyph, title, text, action, primary=self._is_primary)
+    def show_empty(self, glyph: str, title: str, text: str, action: str = "", *, tone: str = "") -> None:
+        """Nothing yet, waiting, or broken: say so, with one action where there is one; `tone` colours the sign."""
+        primary = self._is_primary and glyph != WAITING
+        self.empty.show_words(glyph, title, text, action, primary=primary, tone=tone)
         self._stack.setCurrentIndex(1)
 
     @property
@@ -71,17 +83,15 @@ class CardPage(Page):
         self._is_primary = False
         match store.link:
             case Refused(title=title, message=message, remedy=remedy):
-                self.show_empty("warning-circle", title, plain(f"{message}\n{remedy}".strip()), "Try again")
+                told = plain(f"{message}\n{remedy}".strip())
+                self.show_empty("warning-circle", title, told, "Try again", tone="bad")
             case Stopped():
                 self.show_empty("power", "The engine is stopped", stopped, "Start engine")
             case Lost():
-                self.show_empty(
-                    "arrow-clockwise", "The engine ended unexpectedly", "Spark is starting it again."
-                )
+                told = "Spark is starting it again."
+                self.show_empty("arrow-clockwise", "The engine ended unexpectedly", told, tone="warn")
             case _:
-                self.show_empty(
-                    "hourglass", "Starting", "The engine is on its way; this takes a few seconds."
-                )
+                self.show_empty(WAITING, "Starting", "The engine is on its way; this takes a few seconds.")
 
 
 def _scrolling(column: QVBoxLayout) -> QScrollArea:

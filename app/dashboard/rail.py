@@ -1,15 +1,16 @@
 """The rail at the left: Spark's mark and one entry per page; it folds to icons where the window is narrow."""
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.dashboard.pages import PAGES
+from app.dashboard.shortcuts import page_keys
 from app.tokens import GRID, ICON_BODY, ICON_LARGE
 from app.tray_icon import mark
 from app.widgets.button import Button
 from app.widgets.text import label
 
-WIDE, NARROW = 176, 60
+WIDE, NARROW = 176, 64
 
 
 class Rail(QWidget):
@@ -22,9 +23,9 @@ class Rail(QWidget):
         self.setProperty("look", "rail")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._word = label("Spark", "lead")
-        self._group = QButtonGroup(self)
         self.buttons = {
-            page.id: self._entry(page.id, page.word, page.glyph, at) for at, page in enumerate(PAGES)
+            page.id: self._entry(page.id, page.word, page.glyph, keys)
+            for page, keys in zip(PAGES, page_keys().values(), strict=True)
         }
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID, GRID + 4, GRID, GRID)
@@ -46,19 +47,19 @@ class Rail(QWidget):
         line.addWidget(self._word, 1)
         return line
 
-    def _entry(self, id: str, word: str, glyph: str, at: int) -> Button:
+    def _entry(self, id: str, word: str, glyph: str, keys: str) -> Button:
         button = Button(f"  {word}", glyph, "entry", name=word)
         button.setIconSize(QSize(ICON_BODY, ICON_BODY))
         button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
         button.setCheckable(True)
-        button.setToolTip(f"{word} (Ctrl+{(at + 1) % 10})")
+        button.setToolTip(f"{word} ({keys})")
         button.clicked.connect(lambda: self.chosen.emit(id))
-        self._group.addButton(button)
         return button
 
     def show_page(self, id: str) -> None:
         """Mark the page that is in front."""
-        self.buttons[id].setChecked(True)
+        for page, button in self.buttons.items():
+            button.setChecked(page == id)
 
     def fold(self, folded: bool) -> None:
         """Icons only, or icons with words."""

@@ -17,7 +17,7 @@ from spark_engine.types.requests import RequestEntry
 
 ROW_HEIGHT = 36
 TOTAL_WIDTH = 72
-COLOURS: dict[StageKind, int] = {"load": 3, "queue": -1, "prefill": 1, "decode": 0, "rest": 4}
+COLOURS: dict[StageKind, int] = {"load": 3, "queue": -1, "prefill": 1, "decode": 4, "rest": 5}
 _Index = QModelIndex | QPersistentModelIndex
 
 

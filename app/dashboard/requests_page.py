@@ -15,6 +15,7 @@ from app.request_rows import APP, MODEL, SPEED, STATE, TIME, TOKENS, WHEN, Reque
 from app.tokens import GRID
 from app.widgets.card import row
 from app.widgets.field import Field
+from app.widgets.tab_order import order_after
 from app.widgets.text import label, show_text
 from app.words import plain
 from spark_engine.errors import SparkError
@@ -180,6 +181,8 @@ class RequestsPage(CardPage):
         self.rows.failed()
         if error.code != "engine_unreachable":
             show_text(self.told, plain(f"{error.title}. {error.message} {error.remedy}"))
+            if (state := self._store.live) is not None:
+                self._show_what_there_is(state)
 
     # --- the one that was chosen ---------------------------------------------------------------------------
 
@@ -201,4 +204,7 @@ class RequestsPage(CardPage):
         entry = self.rows.entry(self.rows.row_of(self._chosen)) if self._chosen else None
         state = self._store.state
         name = display_name(state, entry.model) if entry and state else ""
+        was_hidden = self.details.isHidden()
         self.details.show_entry(entry, name, self.rows.place(self._chosen))
+        if was_hidden and entry is not None:
+            order_after(self.table, self.details)

@@ -14,7 +14,9 @@ from app.widgets.text import label, show_text
 from app.words import plain
 from spark_engine.types.settings import SettingEntry, SettingValue
 
-FIELD_WIDTH = 200
+FIELD_WIDTH, UNIT_WIDTH, RESET_WIDTH = 200, 48, 40
+BEHIND_FIELD = UNIT_WIDTH + RESET_WIDTH + 2 * GRID
+"""Room that stays free behind a field without a unit, so that all fields stand below each other."""
 _MARKS: dict[str, tuple[str, Shape]] = {
     "default": ("quiet", "ring"),
     "spark.toml": ("info", "disc"),
@@ -73,7 +75,8 @@ class SettingRow(QWidget):
         grid.addWidget(self.sentence, 1, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.effect, 2, 0)
         grid.addWidget(self.trouble, 3, 0, 1, 4)
-        self.unit.setFixedWidth(48)
+        self.unit.setFixedWidth(UNIT_WIDTH)
+        self.reset.setFixedWidth(RESET_WIDTH)
         for column, part in enumerate((self.field, self.unit, self.reset)):
             grid.addWidget(part, 0, column + 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
         policy = self.reset.sizePolicy()

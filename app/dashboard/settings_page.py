@@ -1,17 +1,22 @@
 """Settings: every one of the engine's, made from its own list; checked while one types, saved in one step."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from app.asking import Inquiry, can_ask
 from app.dashboard.context import Context
-from app.dashboard.page import CardPage
+from app.dashboard.login_card import LoginCard
+from app.dashboard.page import WAITING, CardPage
+from app.dashboard.restart_question import RestartQuestion
+from app.dashboard.setting_groups import SettingGroups
 from app.dashboard.setting_row import SettingRow
+from app.dashboard.theme_row import ThemeRow
 from app.link import Connected, Refused, Stopped
-from app.tokens import GRID
 from app.widgets.button import Button
-from app.widgets.card import Card, row, rule
+from app.widgets.card import row, rule
 from app.widgets.field import Field
 from app.widgets.save_bar import SaveBar
 from app.widgets.tab_order import follow_reading_order
@@ -27,17 +32,15 @@ class SettingsPage(CardPage):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context, self._store = context, context.store
-        self.rows: dict[str, SettingRow] = {}
-        self._cards: list[tuple[Card, list[SettingRow]]] = []
+        self.groups = SettingGroups(self.column, self)
         self.finder = Field("Find a setting by name", "Find a setting", width=200)
         self.file = Button("Open folder", "folder-open", name="Open the folder with spark.toml")
         self.nothing, self.bar = label(look="quiet", wrap=True), SaveBar()
+        self.login, self.restart = LoginCard(context.actions), RestartQuestion(context)
+        self.theme = ThemeRow(context)
         self._entries, self._saving = Inquiry(self), Inquiry(self)
         self._told, self._refused, self._seen = "", "", -1
         self._sought = ""
-        self._latest: dict[str, SettingEntry] = {}
-        self._unmade: list[tuple[str, list[str]]] = []
-        self._maker = QTimer(self, singleShot=True, interval=0)
         self._tabs = QTimer(self, singleShot=True, interval=0)
         self._arrange()
         self._connect()
@@ -46,6 +49,9 @@ class SettingsPage(CardPage):
     def _arrange(self) -> None:
         self.column.addLayout(row(label("Settings", "title"), None, self.finder, self.file))
         self.column.addWidget(self.nothing)
+        self.column.addWidget(self.login)
+        self.login.column.addWidget(rule())
+        self.login.column.addWidget(self.theme)
         self.column.addStretch(1)
         self.nothing.hide()
         whole = QWidget()
@@ -54,6 +60,7 @@ class SettingsPage(CardPage):
         column.setSpacing(0)
         self._stack.removeWidget(self.area)
         column.addWidget(self.area, 1)
+        column.addWidget(self.restart)
         column.addWidget(self.bar)
         self._stack.insertWidget(0, whole)
         self.area.show()
@@ -66,15 +73,22 @@ class SettingsPage(CardPage):
         self.file.clicked.connect(lambda: self._context.actions.show_folder(str(self._context.base.root)))
         self.bar.saved.connect(self._save)
         self.bar.discarded.connect(self._discard)
-        self.bar.followed.connect(self._context.actions.restart_engine)
+        self.bar.followed.connect(self.restart.want)
         self._entries.answered.connect(self._take)
         self._entries.refused.connect(self._not_read)
         self._saving.answered.connect(self._saved)
         self._saving.refused.connect(self._not_saved)
         self._saving.moved.connect(self._show_bar)
         self._context.actions.busy_changed.connect(lambda key: self._show_bar())
-        self._tabs.timeout.connect(lambda: follow_reading_order([self]))
-        self._maker.timeout.connect(self._make_next)
+        self._tabs.timeout.connect(lambda: follow_reading_order(self.regions))
+        self.groups.added.connect(self._seek)
+        self.groups.completed.connect(self._tabs.start)
+        self.groups.changed.connect(self._edited)
+
+    @property
+    def regions(self) -> Sequence[QWidget]:
+        """The bar below comes after everything that scrolls above it."""
+        return (self.area, self.restart, self.bar, self.empty)
 
     def recheck(self) -> None:
         """F5: ask anew."""
@@ -106,9 +120,10 @@ class SettingsPage(CardPage):
         if self.rows:
             self.show_cards()
         elif self._refused:
-            self.show_empty("warning-circle", "The settings cannot be read", self._refused, "Try again")
+            told = "The settings cannot be read"
+            self.show_empty("warning-circle", told, self._refused, "Try again", tone="bad")
         else:
-            self.show_empty("hourglass", "Reading the settings", "This takes a moment.", "Read again")
+            self.show_empty(WAITING, "Reading the settings", "This takes a moment.", "Read again")
 
     def _look_again(self) -> None:
         state = self._store.live
@@ -134,64 +149,25 @@ class SettingsPage(CardPage):
 
     def show_settings(self, entries: dict[str, SettingEntry]) -> None:
         """Show these; what was typed and is not saved stays."""
-        is_other = list(entries) != list(self._latest)
-        self._latest = entries
-        if is_other:
-            self._make(entries)
-        for key, made in self.rows.items():
-            made.show_entry(entries[key])
+        self.groups.show_settings(entries)
         self._show_bar()
-
-    def _make(self, entries: dict[str, SettingEntry]) -> None:
-        for card, _ in self._cards:
-            card.hide()
-            card.deleteLater()
-        self.rows, self._cards = {}, []
-        groups: dict[str, list[str]] = {}
-        for key, entry in entries.items():
-            groups.setdefault(entry.group or entry.setting.section, []).append(key)
-        self._unmade = list(groups.items())
-        self._make_next()
-
-    def _make_next(self) -> None:
-        """A card at a time, so that the window is never held up."""
-        if self._unmade:
-            group, keys = self._unmade.pop(0)
-            self._add_card(group, [self._latest[key] for key in keys])
-            self._seek()
-            self._maker.start()
-        else:
-            self._tabs.start()
-
-    def _add_card(self, group: str, members: list[SettingEntry]) -> None:
-        card, rows = Card(), [SettingRow(entry) for entry in members]
-        card.column.setSpacing(GRID + 4)
-        card.column.addWidget(label(group, "lead"))
-        for at, made in enumerate(rows):
-            if at:
-                card.column.addWidget(rule())
-            card.column.addWidget(made)
-            made.changed.connect(self._edited)
-            self.rows[made.entry.setting.key] = made
-        self._cards.append((card, rows))
-        self.column.insertWidget(self.column.count() - 1, card)
 
     def _seek(self) -> None:
         """Only settings in whose name, key or sentence it is found."""
         wanted = self.finder.text().strip().lower()
         if not wanted and self._sought == wanted:
             return
-        self._sought, found = wanted, False
-        for card, rows in self._cards:
-            for made in rows:
-                known = made.entry.setting
-                made.setVisible(wanted in f"{known.key} {known.name} {known.sentence}".lower())
-            hits = [made for made in rows if not made.isHidden()]
-            card.setVisible(bool(hits))
-            found = found or bool(hits)
+        self._sought, found = wanted, self.login.matches(wanted) or self.theme.matches(wanted)
+        self.login.setVisible(found)
+        found = self.groups.seek(wanted) or found
         show_text(self.nothing, "" if found or not wanted else f"No setting is found for “{wanted}”.")
 
     # --- what people want ----------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> dict[str, SettingRow]:
+        """A row for each setting, by its key."""
+        return self.groups.rows
 
     @property
     def changed_rows(self) -> dict[str, SettingRow]:

@@ -16,7 +16,7 @@ from app.words import counted
 from spark_engine.types.models import ModelEntry
 from spark_engine.types.state import EngineState
 
-ROWS_AT_ONCE, MORE = 8, 8
+ROWS_AT_ONCE, MORE = 3, 8
 
 
 class Section(Struct, frozen=True):
@@ -54,7 +54,8 @@ class Shelf(QWidget):
         """Show these, as far as somebody has looked."""
         self._sections, self._state = [section for section in sections if section.models], state
         self._drop_old(state)
-        self._fill()
+        if not self._timer.isActive():
+            self._fill()
 
     def go_on(self) -> None:
         """Somebody came to the end: show more."""
@@ -65,6 +66,7 @@ class Shelf(QWidget):
     def start_over(self) -> None:
         """Other models are looked for: begin at the top again."""
         self._far = MORE
+        self._timer.stop()
 
     def show_busy(self, id: str) -> None:
         """Something was asked for or answered that concerns this model, or (empty) any of them."""

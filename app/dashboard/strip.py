@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from app.dashboard.context import Context
-from app.headline import TONES, Mood, display_name, headline, loadable, served_now, variant_words
+from app.headline import TONES, Mood, display_name, headline, loadable, model_words, served_now
 from app.link import Connected, Lost, Refused, Stopped
 from app.tokens import GRID
 from app.widgets.button import Button
@@ -13,13 +13,15 @@ from app.widgets.meter import Meter
 from app.widgets.text import ElidedLabel, label
 from spark_engine.types.models import is_moving
 from spark_engine.types.quantities import size, speed
-from spark_engine.types.state import EngineState, find_variant
+from spark_engine.types.state import EngineState
 
 HEIGHT = 56
 SHAPES: dict[Mood, Shape] = {
     "starting": "half",
     "ready": "disc",
     "busy": "target",
+    "downloading": "arrow",
+    "paused": "bars",
     "problem": "cross",
     "stopped": "dash",
 }
@@ -44,7 +46,7 @@ class Strip(QWidget):
 
     def _arrange(self) -> None:
         line = QHBoxLayout(self)
-        line.setContentsMargins(3 * GRID, 0, 2 * GRID, 0)
+        line.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
         line.setSpacing(2 * GRID)
         line.addWidget(self.chip)
         line.addWidget(self.model, 1)
@@ -55,7 +57,7 @@ class Strip(QWidget):
         store = self._store
         for signal in (
             store.link_changed, store.engine_changed, store.models_changed,
-            store.requests_changed, store.problems_changed, store.metrics_changed,
+            store.requests_changed, store.downloads_changed, store.problems_changed, store.metrics_changed,
         ):  # fmt: skip
             signal.connect(self._draw)
         self._context.actions.busy_changed.connect(self._draw)
@@ -97,6 +99,8 @@ class Strip(QWidget):
                 return "Try again", ("start_engine", "")
             case Lost():
                 return "Try now", ("start_engine", "")
+            case Connected() if state and state.paused:
+                return "Resume", ("resume_serving", "")
             case Connected() if state and state.phase == "ready" and served_now(state) is None:
                 return self._load_default(state)
             case _:
@@ -116,12 +120,3 @@ class Strip(QWidget):
         intent, argument = self._intent
         if intent:
             getattr(self._context.actions, intent)(*([argument] if argument else []))
-
-
-def model_words(state: EngineState) -> str:
-    """The loaded model with variant and device: `Spark nano, ONNX · int4, on CPU`."""
-    served = served_now(state)
-    variant = find_variant(state, served.model) if served else None
-    if served is None or variant is None:
-        return "No model loaded"
-    return f"{display_name(state, served.model)}, {variant_words(variant)}, on {served.device}"

@@ -7,10 +7,12 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLay
 from app.actions import Actions
 from app.conversation import Conversation
 from app.dashboard.context import Context
+from app.dashboard.help_card import HelpCard
 from app.dashboard.notice_area import NoticeArea
 from app.dashboard.page import Page
 from app.dashboard.pages import PAGES
 from app.dashboard.rail import Rail
+from app.dashboard.shortcuts import SHORTCUTS, page_keys
 from app.dashboard.strip import Strip
 from app.notices import NoticeBoard
 from app.store import Store
@@ -41,6 +43,7 @@ class Window(QMainWindow):
         self._stack = QStackedWidget()
         self._pages: dict[str, Page] = {}
         self._arrange()
+        self.help = HelpCard(self, self.context)
         self._bind_keys()
         self.rail.chosen.connect(self.go)
         board.changed.connect(self._order_tabs)
@@ -63,12 +66,18 @@ class Window(QMainWindow):
         self.setCentralWidget(whole)
 
     def _bind_keys(self) -> None:
-        for at, page in enumerate(PAGES):
-            self._key(f"Ctrl+{(at + 1) % 10}", lambda id=page.id: self.go(id))
-        self._key("Ctrl+N", self._new_chat)
-        self._key("Esc", self.context.conversation.stop)
-        self._key("F5", lambda: self.page.recheck())
-        self._key("Ctrl+W", self.close)
+        for id, keys in page_keys().items():
+            self._key(keys, lambda id=id: self.go(id))
+        acts = {
+            "new_chat": self._new_chat,
+            "choose_model": self._choose_model,
+            "stop": self.context.conversation.stop,
+            "recheck": lambda: self.page.recheck(),
+            "help": self.help.bring_up,
+            "close": self.close,
+        }
+        for shortcut in SHORTCUTS:
+            self._key(shortcut.keys, acts[shortcut.act])
 
     def _key(self, keys: str, act: object) -> None:
         QShortcut(QKeySequence(keys), self, act)  # type: ignore[call-overload]
@@ -82,6 +91,7 @@ class Window(QMainWindow):
 
     def go(self, id: str) -> None:
         """Show the page with this id."""
+        self.help.put_away()
         if id not in self._pages:
             entry = next(page for page in PAGES if page.id == id)
             self._pages[id] = entry.make(self.context)
@@ -104,8 +114,14 @@ class Window(QMainWindow):
         if hasattr(page, "start_new"):
             page.start_new()
 
+    def _choose_model(self) -> None:
+        self.go("chat")
+        page = self.page
+        if hasattr(page, "choose_model"):
+            page.choose_model()
+
     def _order_tabs(self) -> None:
-        follow_reading_order([self.rail, self.strip, self.notices, self.page], before_last=self.page)
+        follow_reading_order([self.rail, self.strip, self.notices], self.page, self.page.regions)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Qt: the size changed."""

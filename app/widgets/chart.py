@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
+    QAccessible,
     QBrush,
     QColor,
     QFocusEvent,
@@ -51,6 +52,8 @@ class Chart(QWidget):
     The pointer, or with the focus the arrow keys, choose a moment; its values stand in the head and are told to
     screen readers.
     """
+
+    told_as = QAccessible.Role.Chart
 
     def __init__(
         self,

@@ -3,18 +3,20 @@
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import body_font, theme
 from app.tokens import GRID, SIZE_SMALL, mixed
 
-Shape = Literal["disc", "ring", "half", "target", "triangle", "cross", "dash", "check"]
+Shape = Literal["disc", "ring", "half", "target", "triangle", "cross", "dash", "check", "arrow", "bars"]
 MARK = 10.0
 
 
 class Chip(QWidget):
     """A pill: a shape and a word in one tone (`ok`, `warn`, `bad`, `info`, `quiet`). A `bare` one has no ground."""
+
+    told_as = QAccessible.Role.StaticText
 
     def __init__(
         self,
@@ -115,5 +117,11 @@ def _strokes(box: QRectF, shape: Shape) -> list[QPointF]:
         case "check":
             low = QPointF(box.left() + 3, box.bottom() - 1)
             return [QPointF(box.left(), middle.y() + 1), low, low, QPointF(box.right(), box.top() + 1)]
+        case "arrow":
+            low, left, right = (QPointF(middle.x() + x, box.bottom() - abs(x)) for x in (0, -3, 3))
+            return [QPointF(middle.x(), box.top()), low, left, low, low, right]
+        case "bars":
+            ends = (box.top() + 0.5, box.bottom() - 0.5)
+            return [QPointF(middle.x() + x, y) for x in (-2, 2) for y in ends]
         case _:
             return [QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y())]

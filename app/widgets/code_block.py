@@ -7,9 +7,10 @@ from PySide6.QtWidgets import QFrame, QPlainTextEdit, QVBoxLayout, QWidget
 from app.tokens import GRID, SIZE_BODY
 from app.widgets.button import Button
 from app.widgets.card import row
+from app.widgets.code_colours import CodeColours
 from app.widgets.text import label
 
-BAR = 12
+BAR, TAB = 18, 4
 
 
 class CodeBlock(QFrame):
@@ -35,6 +36,7 @@ class CodeBlock(QFrame):
         """Show this code; while it only grows, what was there is not drawn again."""
         self._language.setText(language or "code")
         self._text.setAccessibleName(f"Code, {language}" if language else "Code")
+        self._text.colours.speak(language)
         self._text.show_code(text)
 
     def fit(self, width: int) -> int:
@@ -59,6 +61,7 @@ class _CodeText(QPlainTextEdit):
         )
         self.document().setDocumentMargin(0)
         self._set_font()
+        self.colours = CodeColours(self.document())
 
     def show_code(self, text: str) -> None:
         """Append what is new, or show everything anew."""
@@ -75,14 +78,17 @@ class _CodeText(QPlainTextEdit):
     def needed_height(self, width: int) -> int:
         """All lines, and the scroll bar where one of them is wider than `width`."""
         lines = self.document().blockCount()
-        widest = self.document().idealWidth()
-        return round(lines * self.fontMetrics().lineSpacing()) + 4 + (BAR if widest > width else 0)
+        longest = max(len(text.expandtabs(TAB)) for text in self.toPlainText().split("\n"))
+        widest = longest * self.fontMetrics().horizontalAdvance("0")
+        line = self.blockBoundingRect(self.document().firstBlock()).height()
+        return round(lines * line + 0.5) + 4 + (BAR if widest > width else 0)
 
     def changeEvent(self, event: QEvent) -> None:
         """Qt: style, palette or font changed."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._set_font()
+            self.colours.repaint()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Sideways belongs to the code, up and down to the page."""
@@ -95,3 +101,4 @@ class _CodeText(QPlainTextEdit):
         font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
         font.setPixelSize(SIZE_BODY)
         self.setFont(font)
+        self.setTabStopDistance(TAB * self.fontMetrics().horizontalAdvance("0"))

@@ -1,20 +1,30 @@
 """Where a message is typed: Enter sends, Shift+Enter starts a new line, and it grows with the text."""
 
-from PySide6.QtCore import QMimeData, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.tokens import GRID
 from app.widgets.button import Button
+from app.widgets.card import row
+from app.widgets.escape import keeps_escape
+from app.widgets.text import label
 
 MOST_LINES = 8
+KEYS = "Enter sends, Shift+Enter starts a new line."
 
 
 class Composer(QFrame):
-    """`sent` carries the text; it stays until `clear()`, so that nothing typed is lost when sending fails."""
+    """`sent` carries the text; it stays until `clear()`, so that nothing typed is lost when sending fails.
+
+    `typed`: the text is another. While something earlier is edited a line above the field says so; `kept` when that is
+    given up.
+    """
 
     sent = Signal(str)
     stopped = Signal()
+    typed = Signal()
+    kept = Signal()
 
     def __init__(self, name: str, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -23,12 +33,12 @@ class Composer(QFrame):
         self.send = Button("Send", "paper-plane-tilt", "primary")
         self.stop = Button("Stop", "stop", name="Stop answering (Esc)")
         self.stop.hide()
-        line = QHBoxLayout(self)
-        line.setContentsMargins(GRID + 4, GRID - 2, GRID - 2, GRID - 2)
-        line.setSpacing(GRID)
-        line.addWidget(self.field, 1, Qt.AlignmentFlag.AlignVCenter)
-        line.addWidget(self.send, 0, Qt.AlignmentFlag.AlignBottom)
-        line.addWidget(self.stop, 0, Qt.AlignmentFlag.AlignBottom)
+        self.keep = Button("Cancel", look="plain", name="Cancel editing (Esc)")
+        self._banner = QWidget()
+        self._arrange()
+        self.keep.clicked.connect(self.kept)
+        self.field.textChanged.connect(self.typed)
+        self.field.escaped.connect(self.kept)
         self.field.entered.connect(self._send)
         self.field.focus_changed.connect(self._show_focus)
         self.field.textChanged.connect(self._follow_text)
@@ -36,6 +46,23 @@ class Composer(QFrame):
         self.stop.clicked.connect(self.stopped)
         self._busy = False
         self._follow_text()
+
+    def _arrange(self) -> None:
+        line = row(self.field, self.send, self.stop)
+        line.setStretch(0, 1)
+        line.setAlignment(self.field, Qt.AlignmentFlag.AlignVCenter)
+        for button in (self.send, self.stop):
+            line.setAlignment(button, Qt.AlignmentFlag.AlignBottom)
+        words = label("Editing an earlier question; its answers stay as another version.", "small", wrap=True)
+        above = row(words, self.keep)
+        above.setStretch(0, 1)
+        self._banner.setLayout(above)
+        self._banner.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID + 4, GRID - 2, GRID - 2, GRID - 2)
+        column.setSpacing(0)
+        column.addWidget(self._banner)
+        column.addLayout(line)
 
     @property
     def text(self) -> str:
@@ -61,6 +88,14 @@ class Composer(QFrame):
             self.field.setFocus()
         self._follow_text()
 
+    def show_editing(self, editing: bool) -> None:
+        """Say that the field holds an earlier question, or no longer."""
+        had_focus = self.keep.hasFocus()
+        self._banner.setVisible(editing)
+        self.field.has_escape = editing
+        if had_focus and not editing:
+            self.field.setFocus()
+
     def _send(self) -> None:
         if self.text.strip() and not self._busy:
             self.sent.emit(self.text.strip())
@@ -77,12 +112,16 @@ class Composer(QFrame):
 
 class _Field(QPlainTextEdit):
     entered = Signal()
+    escaped = Signal()
     focus_changed = Signal(bool)
 
     def __init__(self, name: str, hint: str) -> None:
         super().__init__()
+        self.has_escape = False
         self.setAccessibleName(name)
         self.setPlaceholderText(hint)
+        self.setToolTip(KEYS)
+        self.setAccessibleDescription(KEYS)
         self.setTabChangesFocus(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.document().setDocumentMargin(2)
@@ -97,8 +136,15 @@ class _Field(QPlainTextEdit):
         self.setVerticalScrollBarPolicy(as_needed if lines > MOST_LINES else off)
         self.setFixedHeight(shown * spacing + 8)
 
+    def event(self, event: QEvent) -> bool:
+        """Qt: Esc is the field's while it means something here."""
+        return (self.has_escape and keeps_escape(event)) or super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Qt: Enter sends, with Shift it starts a new line."""
+        if self.has_escape and event.key() == Qt.Key.Key_Escape:
+            self.escaped.emit()
+            return
         enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.entered.emit()

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout
+from PySide6.QtWidgets import QBoxLayout, QFrame
 
 from app.tokens import GRID
 from app.widgets.button import Button
@@ -25,7 +25,7 @@ class Confirmation(QFrame):
         self.words = label(wrap=True)
         self.keep, self.other, self.go_on = Button("Keep"), Button("Other"), Button("Go on")
         self.other.hide()
-        line = QHBoxLayout(self)
+        line = self._line = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         line.setContentsMargins(GRID + 4, GRID, GRID, GRID)
         line.setSpacing(GRID)
         line.addWidget(self.words, 1)
@@ -36,6 +36,10 @@ class Confirmation(QFrame):
         self.other.clicked.connect(lambda: self._end(self.otherwise))
         self.go_on.clicked.connect(lambda: self._end(self.confirmed))
         self.hide()
+
+    def turn_upright(self) -> None:
+        """For narrow places: the buttons stand below the words."""
+        self._line.setDirection(QBoxLayout.Direction.TopToBottom)
 
     def ask(self, question: str, yes: str, no: str, other: str = "") -> None:
         """Ask; the button that changes nothing has the focus. `other`: the third button's word."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QColor, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.theme import theme
@@ -13,6 +13,8 @@ HEIGHT, GAP, WIDEST = 36, 2.0, 22.0
 
 class CoreBars(QWidget):
     """`loads` are 0..1, `told` a sentence for each core."""
+
+    told_as = QAccessible.Role.Chart
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -56,7 +58,7 @@ class CoreBars(QWidget):
         gap = GAP if pitch > 3 * GAP else 1.0
         for at, load in enumerate(self._loads):
             whole = QRectF(at * pitch, 0, max(1.0, pitch - gap), self.height())
-            painter.fillRect(whole, QColor(colours.surface[3]))
+            painter.fillRect(whole, QColor(colours.surface[2]))
             filled = whole.height() * min(max(load, 0.0), 1.0)
             painter.fillRect(
                 QRectF(whole.left(), whole.bottom() - filled, whole.width(), filled), QColor(colours.chart[4])

@@ -1,7 +1,7 @@
 """What the two tones of meters and charts mean: filled is one's own, hatched is all the rest."""
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QBrush, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import body_font, theme
@@ -12,6 +12,8 @@ SAMPLE = 14
 
 class Legend(QWidget):
     """A sample of each tone with its word."""
+
+    told_as = QAccessible.Role.StaticText
 
     def __init__(self, own: str, others: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """A bar that shows shares of a whole: our own part filled, other programs' part hatched, the rest free."""
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QAccessible, QBrush, QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import theme
@@ -9,6 +9,8 @@ from app.theme import theme
 
 class Meter(QWidget):
     """`own` and `others` are shares 0..1 of the whole; the accessible description tells them in words."""
+
+    told_as = QAccessible.Role.ProgressBar
 
     def __init__(self, name: str, width: int = 120, height: int = 8) -> None:
         super().__init__()

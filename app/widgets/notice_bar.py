@@ -1,7 +1,7 @@
 """A bar across the window: what happened, what it means, what to do, with the buttons for it."""
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.theme import theme
@@ -15,6 +15,8 @@ SHAPES: dict[str, Shape] = {"ok": "check", "info": "disc", "warn": "triangle", "
 
 class NoticeBar(QWidget):
     """One notice. `acted`: the remedy's button, `copied`: [Copy details], `dismissed`: the cross."""
+
+    told_as = QAccessible.Role.AlertMessage
 
     acted = Signal()
     copied = Signal()

@@ -24,6 +24,17 @@ def pick_file(parent: QWidget, title: str, kinds: str, take: Callable[[str], Non
     return dialog
 
 
+def pick_new_file(parent: QWidget, title: str, name: str, take: Callable[[str], None]) -> QFileDialog:
+    """Ask where to save a file, with a name to begin with; the dialog itself asks before one is replaced."""
+    dialog = _dialog(parent, title, take)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setFileMode(QFileDialog.FileMode.AnyFile)
+    dialog.setDefaultSuffix(name.rpartition(".")[2])
+    dialog.selectFile(name)
+    dialog.open()
+    return dialog
+
+
 def _dialog(parent: QWidget, title: str, take: Callable[[str], None]) -> QFileDialog:
     dialog = QFileDialog(parent, title)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

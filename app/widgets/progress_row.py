@@ -1,7 +1,7 @@
 """Progress of something in the background: a bar, what is being done, and cancel where that is possible."""
 
 from PySide6.QtCore import QRectF, QSize, Signal
-from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtGui import QAccessible, QColor, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.theme import theme
@@ -13,6 +13,8 @@ from app.widgets.text import ElidedLabel
 
 class ProgressBar(QWidget):
     """A thin bar, `fraction` 0..1."""
+
+    told_as = QAccessible.Role.ProgressBar
 
     def __init__(self) -> None:
         super().__init__()

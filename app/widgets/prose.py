@@ -74,6 +74,12 @@ class ProseView(QTextBrowser):
         """Nothing that an answer names is ever read from disk or network."""
         return None
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Qt: style, palette or font changed."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._calm_tables()
+
     def wheelEvent(self, event: QEvent) -> None:
         """Qt: the wheel scrolls the page, not the text."""
         event.ignore()

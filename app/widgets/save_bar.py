@@ -17,7 +17,7 @@ class SaveBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setProperty("look", "strip")
+        self.setProperty("look", "foot")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.words = label(wrap=True)
         self.follow = Button("", "arrow-clockwise")

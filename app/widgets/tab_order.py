@@ -15,11 +15,13 @@ def focusable(root: QWidget) -> list[QWidget]:
     return sorted(reachable, key=lambda w: _place(w, root))
 
 
-def follow_reading_order(regions: Sequence[QWidget], before_last: QWidget | None = None) -> None:
-    """Chain the regions' widgets one after the other; `before_last` comes right before the last region's."""
-    first = [w for region in regions[:-1] for w in focusable(region)]
-    middle = [before_last] if before_last is not None else []
-    for before, after in pairwise([*first, *middle, *focusable(regions[-1])]):
+def follow_reading_order(
+    regions: Sequence[QWidget], lead: QWidget | None = None, then: Sequence[QWidget] = ()
+) -> None:
+    """Chain the regions' widgets one after the other; then comes `lead` itself, and the regions `then`."""
+    first, last = ([w for region in part for w in focusable(region)] for part in (regions, then))
+    middle = [lead] if lead is not None else []
+    for before, after in pairwise([*first, *middle, *last]):
         QWidget.setTabOrder(before, after)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QBrush, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import body_font, theme
@@ -28,6 +28,8 @@ class Stretch(Struct, frozen=True):
 
 class Waterfall(QWidget):
     """Every stretch has a lane of its own; the longest way through them fills the width."""
+
+    told_as = QAccessible.Role.Chart
 
     def __init__(self, name: str) -> None:
         super().__init__()

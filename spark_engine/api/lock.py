@@ -1,15 +1,12 @@
 """One engine per base directory: a lock that the operating system gives back when its process ends."""
 
 import os
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from spark_engine.errors import StartRefused
-
-_LOCKED_BYTE = 1 << 20
-"""Where Windows locks: beyond the text, which stays readable for others."""
+from spark_engine.life.file_lock import lock
 
 
 class EngineLock:
@@ -21,7 +18,7 @@ class EngineLock:
     def __enter__(self) -> Self:
         self._handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _lock(self._handle)
+            lock(self._handle)
         except OSError:
             os.lseek(self._handle, 0, os.SEEK_SET)
             holder = os.read(self._handle, 32)
@@ -36,20 +33,6 @@ class EngineLock:
     ) -> None:
         os.ftruncate(self._handle, 0)
         os.close(self._handle)
-
-
-def _lock(handle: int) -> None:
-    """Take the lock or raise OSError."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(handle, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        os.lseek(handle, 0, os.SEEK_SET)
-    else:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _taken(holder: str, file: Path) -> StartRefused:

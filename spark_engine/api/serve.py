@@ -22,8 +22,10 @@ from spark_engine.api.ports import LOOPBACK, bind_api_port, bind_owner_socket, b
 from spark_engine.api.probes import probe_app
 from spark_engine.client.endpoint import Endpoint, remove_endpoint, write_endpoint
 from spark_engine.config.load import Config
+from spark_engine.engine.crash_reports import chosen_settings
 from spark_engine.engine.engine import Engine
 from spark_engine.engine.interface import InferenceEngine
+from spark_engine.life.run_mark import RunMark
 from spark_engine.paths import BaseDir
 from spark_engine.types.health import Problem
 
@@ -42,7 +44,8 @@ def run_server(config: Config, base: BaseDir, on_ready: Callable[[Endpoint], Non
     with EngineLock(base.lock_file), bind_api_port(config.integer("server.port")) as sock:
         logs.setup("engine", base.logs, config.text("log.level"))
         try:
-            asyncio.run(EngineServer(config, base, sock).run(on_ready))
+            with RunMark(base, "engine", chosen_settings(config)) as mark:
+                asyncio.run(EngineServer(config, base, sock).run(on_ready, mark.ending))
         finally:
             logs.close()
     return 0
@@ -57,8 +60,8 @@ class EngineServer:
         self._token = secrets.token_urlsafe(32)
         self._listeners: list[Listener] = []
 
-    async def run(self, on_ready: Callable[[Endpoint], None] | None) -> None:
-        """Serve until a signal asks for the end."""
+    async def run(self, on_ready: Callable[[Endpoint], None] | None, on_stop: Callable[[], None]) -> None:
+        """Serve until a signal asks for the end; `on_stop` is called then."""
         stop = asyncio.Event()
         _on_signals(stop)
         engine = Engine(self._config, self._base, self._address)
@@ -71,6 +74,7 @@ class EngineServer:
                 on_ready(endpoint)
             await stop.wait()
             log.info("stopping")
+            on_stop()
         finally:
             await self._stop(engine)
 
@@ -140,13 +144,15 @@ def _busy_probe(setting: str, port: int, path: str) -> Problem:
 
 
 def _on_signals(stop: asyncio.Event) -> None:
-    """Set `stop` at the first SIGINT or SIGTERM; a second one ends the process at once."""
+    """Set `stop` at the first SIGINT, SIGTERM or end of the terminal; a second one ends the process at once."""
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()
     signals = [signal.SIGINT, signal.SIGTERM]
     if sys.platform == "win32":
         signals.append(signal.SIGBREAK)
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants to outlive its terminal
+        signals.append(signal.SIGHUP)
 
     def ask(number: int, frame: object) -> None:
         for known in signals:

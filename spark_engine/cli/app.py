@@ -14,9 +14,13 @@ from spark_engine.cli import (
     bench,
     chat,
     configuration,
+    crashes,
     doctor,
+    logs,
     models,
+    pause,
     serve,
+    start_at_login,
     status,
     stop,
 )
@@ -31,6 +35,8 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(stop.stop)
+app.command()(pause.pause)
+app.command()(pause.resume)
 app.command()(status.status)
 app.command()(chat.chat)
 app.add_typer(models.app, name="models")
@@ -38,6 +44,9 @@ app.add_typer(backends.app, name="backends")
 app.add_typer(acceleration.app, name="acceleration")
 app.add_typer(apps.app, name="apps")
 app.command()(doctor.doctor)
+app.command()(logs.logs)
+app.command()(crashes.crashes)
+app.command("start-at-login")(start_at_login.start_at_login)
 app.command()(bench.bench)
 app.add_typer(configuration.app, name="config")
 

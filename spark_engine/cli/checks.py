@@ -7,6 +7,7 @@ import shutil
 import struct
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -14,9 +15,12 @@ from typing import Literal
 from msgspec import Struct
 
 from spark_engine.catalog.library import read_library
+from spark_engine.cli.words import counted, seconds
 from spark_engine.config.load import load_config
 from spark_engine.errors import SparkError
+from spark_engine.life.crashes import kept_crashes
 from spark_engine.paths import BaseDir
+from spark_engine.types.crashes import crash_words
 from spark_engine.types.models import is_installed
 from spark_engine.types.quantities import size
 
@@ -24,6 +28,7 @@ Verdict = Literal["ok", "warn", "bad"]
 OLDEST_PYTHON = (3, 11)
 NEEDED_BYTES, COMFORTABLE_BYTES = 500_000_000, 6_000_000_000
 BUNDLED_MODEL = "spark-nano"
+LATELY_S = 24 * 3600.0
 
 
 class Finding(Struct, frozen=True):
@@ -44,6 +49,7 @@ def machine_findings(base: BaseDir) -> list[Finding]:
         settings_finding(base),
         bundled_model_finding(base),
         window_finding(sys.platform, os.environ),
+        crashes_finding(base),
     ]
 
 
@@ -114,6 +120,18 @@ def window_finding(system: str, environ: Mapping[str, str]) -> Finding:
         text = "There is a display, but GNOME shows no tray icons: the window opens instead."
         return Finding("Window", "ok", text)
     return Finding("Window", "ok", "PySide6 and a display are there.")
+
+
+def crashes_finding(base: BaseDir) -> Finding:
+    """Whether something of Spark's crashed lately."""
+    kept = kept_crashes(base)
+    if not kept:
+        return Finding("Crashes", "ok", "Nothing has crashed.")
+    latest = kept[0].report
+    ago = max(0.0, time.time() - latest.last_at)
+    text = f"{counted(len(kept), 'report')} kept, the latest of {seconds(ago)} ago: {crash_words(latest)}"
+    remedy = "`spark crashes` shows them; they were sent nowhere."
+    return Finding("Crashes", "warn" if ago < LATELY_S else "ok", text, remedy)
 
 
 def _nearest(folder: Path) -> Path:

@@ -12,6 +12,14 @@ class AppCalls(Calls):
         """The programs that have asked something, by id."""
         return await self._get(("apps",), dict[str, AppEntry])
 
+    async def pause_serving(self) -> None:
+        """Let every program's new requests wait."""
+        await self._post("pause")
+
+    async def resume_serving(self) -> None:
+        """Let requests that wait go on."""
+        await self._post("resume")
+
     async def pause_app(self, id: str) -> None:
         """Let an app's requests wait."""
         await self._post("apps", id, "pause")

@@ -12,6 +12,7 @@ SECTIONS = {
     "models": "Models",
     "hub": "Model hub",
     "queue": "Queue",
+    "chat": "Chat",
     "ecosystem": "Ecosystem",
     "log": "Logs",
 }
@@ -189,6 +190,13 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=0,
         maximum=10000,
         label="Most waiting requests",
+        effect="now",
+    ),
+    Setting(
+        "chat.keep",
+        True,
+        "Keep the conversations of the Chat page on this machine; off: they end with Spark.",
+        label="Keep conversations",
         effect="now",
     ),
     *ECOSYSTEM,

@@ -13,7 +13,7 @@ from spark_engine.engine.acceleration_offers import offers
 from spark_engine.engine.acceleration_picture import Offering, Picture, backend_of, no_accelerator
 from spark_engine.engine.acceleration_problems import problems_of
 from spark_engine.engine.acceleration_record import Memory, Wish
-from spark_engine.engine.acceleration_watch import Noticed, Watch
+from spark_engine.engine.acceleration_watch import Watch
 from spark_engine.engine.acceleration_ways import WAYS, BackendWays
 from spark_engine.engine.bus import Bus
 from spark_engine.engine.canary import Canary
@@ -71,11 +71,13 @@ class Acceleration:
         await self.renew()
 
     def notice(self, reading: HardwareReading) -> None:
-        """A new reading of the hardware: look again when other devices are there, or the machine slept meanwhile."""
-        noticed = self._watch.notice(reading)
-        if noticed is not Noticed.NOTHING:
-            slept = noticed is Noticed.SLEPT
-            self._renewal = create_task(self.renew(slept=slept), name="look at acceleration anew")
+        """A new reading of the hardware: look again when other devices are there."""
+        if self._watch.notice(reading):
+            self._renewal = create_task(self.renew(), name="look at acceleration anew")
+
+    def wake(self) -> None:
+        """The machine slept: no trial of an accelerator counts until it is made again."""
+        self._renewal = create_task(self.renew(slept=True), name="look at acceleration after a sleep")
 
     async def close(self) -> None:
         """End every check and change."""

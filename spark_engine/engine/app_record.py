@@ -1,13 +1,13 @@
 """One app as the engine keeps it: its program, its figures, its owner's decisions, and the requests that wait."""
 
-import asyncio
 from collections import deque
 
 from msgspec import Struct
 
+from spark_engine.engine.gate import Gate
 from spark_engine.engine.programs import Program
 from spark_engine.engine.tally import Tally
-from spark_engine.errors import AppRefused, SparkError
+from spark_engine.errors import AppRefused
 from spark_engine.types.apps import AppEntry, AppRank
 
 RANKS: dict[AppRank, int] = {"first": -6, "normal": 0, "last": 6}
@@ -33,13 +33,17 @@ class App:
     def __init__(self, saved: SavedApp) -> None:
         self.program = Program(saved.path, saved.script)
         self.since, self.last_seen = saved.since, saved.last_seen
-        self.paused, self.blocked, self.rank = saved.paused, saved.blocked, saved.rank
+        self.gate, self.blocked, self.rank = Gate(saved.paused), saved.blocked, saved.rank
         self.agent, self.active, self.refused = "", 0, 0
         self.prompt_tokens = self.completion_tokens = 0
         self.compute_ms = 0.0
         self.tally = Tally()
         self._pids: deque[int] = deque(maxlen=PIDS_KEPT)
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+
+    @property
+    def paused(self) -> bool:
+        """Whether its requests wait."""
+        return self.gate.closed
 
     @property
     def ruled(self) -> bool:
@@ -66,7 +70,7 @@ class App:
             since=self.since,
             last_seen=self.last_seen,
             active=self.active,
-            waiting=len(self._waiting),
+            waiting=self.gate.waiting,
             refused=self.refused,
             usage=self.tally.usage,
             prompt_tokens=self.prompt_tokens,
@@ -89,27 +93,3 @@ class App:
     def refusal(self) -> AppRefused:
         """The error for a request of an app that is blocked."""
         return AppRefused(self.program.id, self.program.name)
-
-    async def let_through(self, request_id: str) -> None:
-        """Wait while it is paused; raises what the waiting was ended with."""
-        while self.paused:
-            gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting[request_id] = gate
-            try:
-                await gate
-            finally:
-                self._waiting.pop(request_id, None)
-
-    def resume(self) -> None:
-        """Those that wait go on, in the order in which they came."""
-        self.paused = False
-        for gate in self._waiting.values():
-            if not gate.done():
-                gate.set_result(None)
-
-    def end_waiting(self, error: SparkError, request_id: str | None = None) -> bool:
-        """End the waiting of one request, or (None) of all; whether there was any."""
-        wanted = [gate for id, gate in self._waiting.items() if request_id in (None, id) and not gate.done()]
-        for gate in wanted:
-            gate.set_exception(error)
-        return bool(wanted)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from spark_engine.engine.app_record import App, SavedApp
 from spark_engine.engine.callers import Asked, Call, Caller
+from spark_engine.engine.gate import Gate
 from spark_engine.engine.peer_process import PeerFinder
 from spark_engine.engine.programs import Program, program_of
 from spark_engine.errors import Conflict, NotFound, Unavailable
@@ -17,7 +18,7 @@ from spark_engine.records import read_record, write_record
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.apps import AppEntry, AppRank, Peer
 from spark_engine.types.requests import RequestEntry
-from spark_engine.types.state import AppChanged, AppDropped
+from spark_engine.types.state import AppChanged, AppDropped, ServingPaused
 
 log = logging.getLogger(__name__)
 MOST_APPS = 100
@@ -29,13 +30,14 @@ class Apps:
 
     def __init__(
         self,
-        publish: Callable[[AppChanged | AppDropped], None] = lambda event: None,
+        publish: Callable[[AppChanged | AppDropped | ServingPaused], None] = lambda event: None,
         file: Path | None = None,
         on_asked: Callable[[Asked], None] = lambda asked: None,
     ) -> None:
         self._publish, self._file, self._on_asked = publish, file, on_asked
         self._finder, self._looking, self._writing = PeerFinder(), asyncio.Lock(), asyncio.Lock()
         self._apps: dict[str, App] = {}
+        self._everybody = Gate()
         self._told: dict[str, AppEntry] = {}
         self._callers: weakref.WeakValueDictionary[str, Caller] = weakref.WeakValueDictionary()
         self._numbers = itertools.count(1)
@@ -56,8 +58,8 @@ class Apps:
     async def close(self) -> None:
         """End what waits, and remember."""
         self._closed = True
-        for app in self._apps.values():
-            app.end_waiting(Unavailable("engine_stopping", "Spark is stopping", "It takes no requests now."))
+        for gate in self._gates():
+            gate.end_waiting(Unavailable("engine_stopping", "Spark is stopping", "It takes no requests now."))
         if self._telling is not None:
             self._telling.cancel()
         await cancel_and_wait(self._saving)
@@ -157,12 +159,23 @@ class Apps:
 
         caller.then(count)
 
+    async def let_through(self, caller: Caller, request_id: str) -> None:
+        """Wait while serving is paused, or the caller's app is; raises what the waiting was ended with."""
+        while self._everybody.closed or caller.held:
+            await self._everybody.let_through(request_id)
+            self._changed()
+            await caller.let_through(request_id)
+            self._changed()
+
     def cancel(self, request_id: str) -> bool:
-        """End a request that waits because its app is paused; whether it did."""
+        """End a request that waits because serving or its app is paused; whether it did."""
         error = Conflict(
             "cancelled", "The request was cancelled", f"{request_id} was stopped while it waited."
         )
-        return any(app.end_waiting(error, request_id) for app in self._apps.values())
+        return any(gate.end_waiting(error, request_id) for gate in self._gates())
+
+    def _gates(self) -> list[Gate]:
+        return [self._everybody, *(app.gate for app in self._apps.values())]
 
     def entries(self) -> dict[str, AppEntry]:
         """Every app by its id, as of now."""
@@ -171,21 +184,31 @@ class Apps:
 
     # --- what their owner decides --------------------------------------------------------------------------
 
+    def pause_all(self) -> None:
+        """Everybody's requests wait from now on; those that a model has go on. An engine begins without."""
+        self._everybody.closed = True
+        self._publish(ServingPaused(True))
+
+    def resume_all(self) -> None:
+        """Requests wait no more, but those of an app that is paused."""
+        self._everybody.open()
+        self._publish(ServingPaused(False))
+
     def pause(self, id: str) -> None:
         """Its requests wait from now on; those that a model has go on. NotFound."""
-        self._known(id).paused = True
+        self._known(id).gate.closed = True
         self._decided()
 
     def resume(self, id: str) -> None:
         """Its requests wait no more. NotFound."""
-        self._known(id).resume()
+        self._known(id).gate.open()
         self._decided()
 
     def block(self, id: str) -> None:
         """Its requests are refused from now on. NotFound."""
         app = self._known(id)
         app.blocked = True
-        app.end_waiting(app.refusal())
+        app.gate.end_waiting(app.refusal())
         self._decided()
 
     def unblock(self, id: str) -> None:

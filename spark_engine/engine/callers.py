@@ -101,10 +101,15 @@ class Caller:
         """What its app's rank adds to a request's priority."""
         return RANKS[self.app.rank] if self.app is not None else 0
 
+    @property
+    def held(self) -> bool:
+        """Whether its app is paused."""
+        return self.app is not None and self.app.paused
+
     async def let_through(self, request_id: str) -> None:
         """Wait while its app is paused."""
         if self.app is not None:
-            await self.app.let_through(request_id)
+            await self.app.gate.let_through(request_id)
 
 
 class Call:

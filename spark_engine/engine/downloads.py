@@ -29,6 +29,7 @@ from spark_engine.types.downloads import (
 from spark_engine.types.state import DownloadChanged, DownloadDropped
 
 log = logging.getLogger(__name__)
+UNREACHABLE = "hub_unreachable"
 Publish = Callable[[DownloadChanged | DownloadDropped], None]
 NewJob = Callable[[str, CardVariant], Job]
 Arrived = Callable[[str, bool], Awaitable[None]]
@@ -46,6 +47,7 @@ class Downloads:
         self._kept: dict[str, Kept] = {}
         self._entries: dict[str, DownloadEntry] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._child: asyncio.Task[Done | Failed] | None = None
         self._turn = asyncio.Lock()
 
     def restore(self) -> None:
@@ -91,6 +93,14 @@ class Downloads:
         if self._entries.pop(id, None) is not None:
             self._publish(DownloadDropped(id))
 
+    def reconnect(self) -> None:
+        """Open the connections of the download that runs anew; what failed for want of the network goes on."""
+        if self._child is not None:
+            self._child.cancel()
+        for entry in tuple(self._entries.values()):
+            if isinstance(entry.status, DownloadFailed) and entry.status.code == UNREACHABLE:
+                self.resume(entry.id)
+
     async def close(self) -> None:
         """Stop every download; they go on when the engine starts again."""
         await cancel_and_wait(*self._tasks.values())
@@ -119,7 +129,8 @@ class Downloads:
     async def _fetch(self, kept: Kept) -> None:
         id, began = kept.job.id, time.monotonic()
         async with self._turn:
-            final = await self._run(kept.job)
+            while (final := await self._tried(kept.job)) is None:
+                log.info("download %s: its connections are opened anew", id)
         if isinstance(final, Done):
             await self._arrived(id, self._kept.pop(id).load)
             entry = self._entries[id]
@@ -127,6 +138,18 @@ class Downloads:
         else:
             status = DownloadFailed(final.code, final.title, final.message, final.remedy)
             self._set(replace(self._entries[id], status=status))
+
+    async def _tried(self, job: Job) -> Done | Failed | None:
+        """What became of it; None when only its connections were given up."""
+        self._child = child = create_task(self._run(job), name=f"child of download {job.id}")
+        try:
+            await asyncio.wait((child,))
+        except asyncio.CancelledError:
+            await cancel_and_wait(child)
+            raise
+        finally:
+            self._child = None
+        return None if child.cancelled() else child.result()
 
     async def _run(self, job: Job) -> Done | Failed:
         """Run the child to its end; what it said last, or that it ended without a word."""

@@ -7,15 +7,16 @@ import time
 from spark_engine import __version__, logs
 from spark_engine.config.load import Config
 from spark_engine.engine.acceleration import Acceleration
+from spark_engine.engine.after_sleep import AfterSleep
 from spark_engine.engine.apps import Apps
 from spark_engine.engine.bus import Bus, BusWatcher
 from spark_engine.engine.components import Components
+from spark_engine.engine.crash_reports import CrashReports
 from spark_engine.engine.ecosystem import Ecosystem
 from spark_engine.engine.hardware import HardwareMonitor
 from spark_engine.engine.health_watch import HealthWatch
 from spark_engine.engine.library import LocalLibrary
 from spark_engine.engine.load_options import SavedOptions
-from spark_engine.engine.log_book import LogBook
 from spark_engine.engine.request_history import RequestHistory
 from spark_engine.engine.residency import Residency
 from spark_engine.engine.serving import Serving
@@ -23,6 +24,9 @@ from spark_engine.engine.settings import SettingsDesk
 from spark_engine.engine.speeds import Speeds
 from spark_engine.engine.store import Store
 from spark_engine.engine.stream import LocalStream
+from spark_engine.hardware.sleep_clock import asleep_s
+from spark_engine.life.log_book import LogBook
+from spark_engine.life.log_limits import bound_output
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import create_task
 from spark_engine.types.components import ComponentEntry, Installing, Removing
@@ -54,6 +58,7 @@ class Engine:
         self._ecosystem = Ecosystem(config, lambda: self._health.changed())
         self._health = HealthWatch(config, base, self._bus, self._ecosystem)
         self.apps = Apps(self._bus.publish, base.state / "apps.json", self._ecosystem.asked)
+        self._crashes = CrashReports(base, config, self._bus)
         self._speeds = Speeds(base, lambda variant: self.library.refresh(), lambda: self._serving.is_quiet)
         self._residency = Residency(
             config,
@@ -63,6 +68,7 @@ class Engine:
             inspect=lambda variant: self.library.inspection(variant),
             seats=lambda variant: self.acceleration.seat(variant),
             on_trouble=lambda *trouble: self.acceleration.retreat(*trouble),
+            on_end=lambda end: self._crashes.runner_ended(end),
         )
         self.acceleration = Acceleration(self._bus, self._residency, self._speeds, base)
         self._serving = Serving(config, self._bus, self._residency, self.apps)
@@ -73,6 +79,10 @@ class Engine:
         self.history = RequestHistory(Store(base.state / "store.db"), lambda: self.state.requests.values())
         self._serving.remember = self.history.add
         self.logs = LogBook(base)
+        self.after_sleep = AfterSleep(
+            (self._residency.revive, self.library.reconnect, self._health.look_soon, self.acceleration.wake),
+            asleep_s,
+        )
         effects = {
             "log.level": lambda: logs.set_level(config.text("log.level")),
             "models.keep_alive_s": self._keep_models_anew,
@@ -124,6 +134,7 @@ class Engine:
         self.hardware.start()
         self.apps.start()
         self._health.start()
+        self._crashes.look()
         if self._config.flag("models.preload") and self.state.default_model:
             self.library.try_to_load(self.state.default_model)
 
@@ -135,7 +146,9 @@ class Engine:
         await self.acceleration.close()
         await asyncio.gather(self.apps.close(), self._health.close())
         await asyncio.gather(self.library.close(), self._components.close(), self._residency.close())
-        await asyncio.gather(self._speeds.close(), self.history.close(), self.logs.close())
+        await asyncio.gather(
+            self._speeds.close(), self.history.close(), self.logs.close(), self._crashes.close()
+        )
 
     # --- models --------------------------------------------------------------------------------------------
 
@@ -190,11 +203,14 @@ class Engine:
     def _on_watchers(self, count: int) -> None:
         self._serving.clock.watched_by(count)
         self._health.watched_by(count)
+        self._crashes.watched_by(count)
 
     def _on_event(self, event: EngineEvent) -> None:
         self._health.notice(event)
         if isinstance(event, HardwareSampled):
             self.acceleration.notice(event.reading)
+            self.after_sleep.look()
+            bound_output(self._base.logs)
 
     def _keep_models_anew(self) -> None:
         """How long models are kept was changed; it holds for those that are loaded too."""

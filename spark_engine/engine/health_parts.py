@@ -44,7 +44,9 @@ def _queue(signs: Signs) -> Iterator[_Row]:
     held = sum(app.waiting for app in signs.state.apps.values())
     said = [f"{running} running", f"{len(active) - running} waiting"]
     said += [f"{held} of them for a paused app"] if held else []
-    yield "queue", "Queue", "busy" if active else "ok", ", ".join(said) if active else "nothing waits"
+    facts = ", ".join(said) if active else "nothing waits"
+    facts += "; serving is paused" if signs.state.paused else ""
+    yield "queue", "Queue", "busy" if active else "ok", facts
 
 
 def _runners(signs: Signs) -> Iterator[_Row]:

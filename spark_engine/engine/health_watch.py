@@ -11,6 +11,7 @@ from spark_engine.engine.bus import Bus
 from spark_engine.engine.ecosystem import Ecosystem
 from spark_engine.engine.health import Standing
 from spark_engine.engine.health_signs import Readings, Signs, read_folders
+from spark_engine.life.log_limits import bound_together
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.health import HealthReport
@@ -80,10 +81,11 @@ class HealthWatch:
         return self._standing.report(signs, self._clock())
 
     async def look(self) -> HealthReport:
-        """One round: ask the ecosystem, look at the disk; what comes of it is told at once."""
-        _, (free, unwritable) = await asyncio.gather(
+        """One round: ask the ecosystem, look at the disk and the logs; what comes of it is told at once."""
+        _, (free, unwritable), _ = await asyncio.gather(
             self._ecosystem.look(),
             asyncio.to_thread(read_folders, self._base.root, self._base.state, self._base.models),
+            asyncio.to_thread(bound_together, self._base.logs),
         )
         self._readings = replace(self._readings, disk_free_bytes=free, unwritable=unwritable)
         self._tell()

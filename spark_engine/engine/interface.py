@@ -187,6 +187,15 @@ class AppDesk(Protocol):
         """Every app by its id, as of now; watchers are told no later."""
         ...
 
+    def pause_all(self) -> None:
+        """Everybody's requests wait from now on, as `ServingPaused` tells; those that a model has go on. It holds until
+        `resume_all` or the engine's end."""
+        ...
+
+    def resume_all(self) -> None:
+        """Requests wait no more, but those of an app that is paused."""
+        ...
+
     def pause(self, id: str) -> None:
         """Its requests wait from now on; those that a model has go on."""
         ...

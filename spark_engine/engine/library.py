@@ -148,6 +148,10 @@ class LocalLibrary:
             status = LoadFailed(error.code, error.title, error.message, error.remedy)
             self._bus.publish(VariantChanged(model, status))
 
+    def reconnect(self) -> None:
+        """Give up the connections of downloads, which a sleep has cut, and open new ones."""
+        self._downloads.reconnect()
+
     def options(self, model: str) -> OptionsReport:
         """How a model or variant is loaded and kept. See `ModelLibrary.options`."""
         return self._residency.options.report(self._known(model))

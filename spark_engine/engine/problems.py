@@ -85,6 +85,14 @@ def _full_queue(signs: Signs) -> Iterator[Case]:
         yield Case("The queue is full", message, "Wait, or let more wait with the setting queue.max_waiting.")
 
 
+def _paused_serving(signs: Signs) -> Iterator[Case]:
+    if signs.state.paused:
+        active = [r for r in signs.state.requests.values() if r.phase == "waiting"]
+        count = "1 request waits" if len(active) == 1 else f"{len(active)} requests wait"
+        message = f"{count if active else 'New requests wait'} until it is resumed."
+        yield Case("Serving is paused", message, "Run `spark resume`.", Repair("Resume", "resume"))
+
+
 def _paused_apps(signs: Signs) -> Iterator[Case]:
     for app in signs.state.apps.values():
         if app.paused and app.waiting:
@@ -130,6 +138,7 @@ PROBLEMS: tuple[Declared, ...] = (
     Declared("model_failed", "runner", "warning", found.others_failed),
     Declared("model_restarting", "runner", "warning", found.others_restarting, 2.0),
     Declared("queue_full", "queue", "warning", _full_queue, 3.0, ("model_restarting", "model_failed")),
+    Declared("serving_paused", "queue", "info", _paused_serving, blocks=True),
     Declared("app_waits", "queue", "info", _paused_apps, 5.0),
     Declared("download_failed", "downloads", "warning", found.failed_downloads),
     Declared("ecosystem_lost", "ecosystem", "warning", _lost_members, 30.0),

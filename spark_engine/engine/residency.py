@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from spark_engine.config.load import Config
+from spark_engine.engine import runner_failures
 from spark_engine.engine.admission import Admission, Admitted, Inspect, load_plan
+from spark_engine.engine.crash_reports import RunnerEnd
 from spark_engine.engine.load_options import SavedOptions, check, over
 from spark_engine.engine.resident import Resident, Retreat
 from spark_engine.engine.seats import Seat
@@ -16,7 +18,14 @@ from spark_engine.hardware.memory import Memory, read_memory
 from spark_engine.protocol.messages import RunnerStats
 from spark_engine.tasks import create_task
 from spark_engine.types.fit import Fit
-from spark_engine.types.models import ModelEntry, Unloading, VariantEntry, VariantStatus
+from spark_engine.types.models import (
+    LoadFailed,
+    ModelEntry,
+    Restarting,
+    Unloading,
+    VariantEntry,
+    VariantStatus,
+)
 from spark_engine.types.options import LoadOptions
 
 
@@ -25,7 +34,8 @@ class Residency:
 
     `inspect` gives what a variant's files say of themselves, None while they were not read. `seats` says where a
     variant is to compute, and `on_trouble` where instead when its runner cannot go on there. A variant has one runner;
-    while another takes over from it, and until what the old one runs is done, it has two.
+    while another takes over from it, and until what the old one runs is done, it has two. `on_end` is told of runners
+    that ended without being told to.
     """
 
     def __init__(
@@ -39,8 +49,9 @@ class Residency:
         memory: Callable[[], Memory] = read_memory,
         seats: Callable[[VariantEntry], Seat] = lambda variant: Seat(),
         on_trouble: Retreat | None = None,
+        on_end: Callable[[RunnerEnd], None] = lambda end: None,
     ) -> None:
-        self._on_status, self._seats, self._on_trouble = on_status, seats, on_trouble
+        self._on_status, self._seats, self._on_trouble, self._on_end = on_status, seats, on_trouble, on_end
         self.options = options or SavedOptions(config)
         self._speeds = speeds or Speeds()
         self._admission = Admission(config, self._speeds, inspect, memory)
@@ -127,6 +138,16 @@ class Residency:
         self._seconds.append(old)
         old.leave()
         self._on_status(id, new.supervisor.status)
+
+    def revive(self) -> None:
+        """Start every runner at once that died, those too that were given up: what broke them may be over."""
+        for resident in tuple(self._residents.values()):
+            status = resident.supervisor.status
+            if isinstance(status, Restarting):
+                resident.supervisor.hurry()
+            elif isinstance(status, LoadFailed) and status.code == runner_failures.CRASH_LOOP:
+                with suppress(SparkError):  # there is no room for it any more
+                    self.load(resident.model, resident.variant)
 
     def unload(self, id: str) -> None:
         """Begin to end a variant's runners; nothing happens when there is none."""
@@ -247,5 +268,6 @@ class Residency:
             speeds=self._speeds,
             seat=seat,
             on_trouble=on_trouble,
+            on_end=self._on_end,
         )
         return resident

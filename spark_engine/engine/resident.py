@@ -4,7 +4,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from spark_engine.catalog.fit import Facts
+from spark_engine.engine.crash_reports import RunnerEnd
 from spark_engine.engine.eviction import Occupant
 from spark_engine.engine.job import Job
 from spark_engine.engine.seats import Seat
@@ -23,7 +26,8 @@ Retreat = Callable[[VariantEntry, Seat, LoadPlan, LoadFailed], Seat | None]
 class Resident(Use):
     """`fit` is what its load was admitted with. `unload` is called when nobody wanted it for its time to live, or when
     it has left. `stays`: it may not go now, since another runner is to take over from it, or already has.
-    `on_trouble` is None while it is on trial beside another: then it is not to be helped.
+    `on_trouble` is None while it is on trial beside another: then it is not to be helped. `on_end` is told of every
+    runner that ended without being told to.
     """
 
     def __init__(
@@ -39,11 +43,13 @@ class Resident(Use):
         speeds: Speeds,
         seat: Seat | None = None,
         on_trouble: Retreat | None = None,
+        on_end: Callable[[RunnerEnd], None] = lambda end: None,
     ) -> None:
         self.model, self.variant = of
         self.fit, self.options, self.seat, self.on_trouble = fit, options, seat or Seat(), on_trouble
         self.stays = False
         self._leaves = False
+        self._on_end = on_end
         self._facts, self._speeds, self._unload, self._on_status = facts, speeds, unload, on_status
         self._used_at = time.monotonic()
         self._expiry: asyncio.TimerHandle | None = None
@@ -105,6 +111,10 @@ class Resident(Use):
             return None
         self.seat = seat
         return seat.planned(self._plan)
+
+    def died(self, end: RunnerEnd) -> None:
+        """The runner ended without being told to."""
+        self._on_end(replace(end, choice=self.seat.choice))
 
     def named(self, device: str) -> str:
         """With the threads that its seat prescribes."""

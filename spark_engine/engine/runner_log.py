@@ -2,7 +2,7 @@
 
 import logging
 
-from spark_engine.engine.log_lines import parse_head
+from spark_engine.life.log_lines import parse_head
 
 log = logging.getLogger(__name__)
 

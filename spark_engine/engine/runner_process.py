@@ -17,6 +17,8 @@ from spark_engine.tasks import create_task
 
 log = logging.getLogger(__name__)
 EVIDENCE_LINES, EVIDENCE_CHARS = 40, 4000
+LAST_LINES = 400
+"""As many as the places of a native fault in every thread take."""
 GRACE_S = 2.0
 
 
@@ -29,7 +31,7 @@ class RunnerProcess:
         assert process.stderr is not None
         self._process, self._name = process, name
         self._stdin, self._stdout = process.stdin, process.stdout
-        self._evidence: deque[str] = deque(maxlen=EVIDENCE_LINES)
+        self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._stderr_task = create_task(self._read_stderr(process.stderr), name=f"stderr of {name}")
 
     @classmethod
@@ -55,7 +57,17 @@ class RunnerProcess:
     @property
     def evidence(self) -> str:
         """The last lines the runner wrote to stderr."""
-        return "\n".join(self._evidence)[-EVIDENCE_CHARS:]
+        return "\n".join(self.last_words[-EVIDENCE_LINES:])[-EVIDENCE_CHARS:]
+
+    @property
+    def last_words(self) -> tuple[str, ...]:
+        """More of them, as they came."""
+        return tuple(self._last)
+
+    @property
+    def status(self) -> int:
+        """How it ended, as `subprocess` gives it; 0 while it runs."""
+        return self._process.returncode or 0
 
     def send(self, message: ToRunner) -> None:
         """Queue a message; a runner that has ended ignores it."""
@@ -68,7 +80,7 @@ class RunnerProcess:
             while (message := await read_from_runner(self._stdout)) is not None:
                 yield message
         except FrameError as error:
-            self._evidence.append(f"unreadable message from the runner: {error}")
+            self._last.append(f"unreadable message from the runner: {error}")
             self._process.kill()
 
     async def end(self) -> str:
@@ -88,7 +100,7 @@ class RunnerProcess:
     async def _read_stderr(self, stderr: asyncio.StreamReader) -> None:
         while line := await _line(stderr):
             text = line.decode(errors="replace").rstrip()
-            self._evidence.append(text)
+            self._last.append(text)
             pass_on(self._name, text)
 
 

@@ -1,9 +1,9 @@
 """The requests an engine serves: each is given to its model's runner and followed until its end.
 
-The life of a request: 1 `submit` resolves the model → 2 the queue takes it or refuses, and holds it while its app is
-paused → 3 a runner is loaded if need be → 4 the runner tokenizes and accepts → 5 the caller has a stream → 6 deltas
-arrive and merge in its mailbox → 7 the end arrives, or the caller leaves and the runner stops within a step → 8 the row
-in the list is final.
+The life of a request: 1 `submit` resolves the model → 2 the queue takes it or refuses, and holds it while serving or
+its app is paused → 3 a runner is loaded if need be → 4 the runner tokenizes and accepts → 5 the caller has a stream →
+6 deltas arrive and merge in its mailbox → 7 the end arrives, or the caller leaves and the runner stops within a step →
+8 the row in the list is final.
 """
 
 import asyncio
@@ -108,7 +108,7 @@ class Serving:
             caller.then(lambda app: job.show_client(caller.name))
         try:
             async with asyncio.timeout(job.deadline_s):
-                await caller.let_through(job.id)
+                await self._apps.let_through(caller, job.id)
                 job.count_for(caller.client, caller.later)
                 model = self._bus.state.models[parse_model_ref(variant.id).model]
                 supervisor = self._residency.demand(model, variant)

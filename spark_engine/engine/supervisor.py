@@ -4,9 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from spark_engine.engine import runner_failures as failures
 from spark_engine.engine.backoff import FIRST_DELAY_S, RestartBudget
+from spark_engine.engine.crash_reports import RunnerEnd
 from spark_engine.engine.job import Job
 from spark_engine.engine.runner_process import RunnerProcess
 from spark_engine.errors import SparkError
@@ -57,6 +59,9 @@ class Use:
         """What the runner runs on, as people are told it."""
         return device
 
+    def died(self, end: RunnerEnd) -> None:
+        """The runner ended without being told to."""
+
 
 class Supervisor:
     """One variant's runner. `on_status` is told every status; the runner is started by `load`, ended by
@@ -70,7 +75,7 @@ class Supervisor:
         self.status: VariantStatus = Unloaded()
         self.stats: RunnerStats | None = None
         self._on_status = on_status
-        self._changed = asyncio.Event()
+        self._changed, self._hurry = asyncio.Event(), asyncio.Event()
         self._budget = RestartBudget()
         self._life: asyncio.Task[None] | None = None
         self._process: RunnerProcess | None = None
@@ -106,6 +111,11 @@ class Supervisor:
             self._budget.reset()
             self._set(Loading(0.0, "making room" if after else "starting"))
             self._life = create_task(self._live(after), name=f"life of {self.plan.variant}")
+
+    def hurry(self) -> None:
+        """Start a runner that died at once, however often it did."""
+        self._budget.reset()
+        self._hurry.set()
 
     async def unload(self) -> None:
         """End the runner; its requests fail with `model_unloaded`."""
@@ -180,8 +190,14 @@ class Supervisor:
             self._fail_all(failures.crashed(self.plan.variant))
             if isinstance(outcome, LoadFailed):
                 return
-            await asyncio.sleep(outcome.delay_s)
+            await self._pause(outcome.delay_s)
             self._set(Loading(0.0, "starting"))
+
+    async def _pause(self, seconds: float) -> None:
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
     async def _run_once(self) -> LoadFailed | Restarting:
         """One runner from start to end; what follows from how it ended."""
@@ -195,7 +211,10 @@ class Supervisor:
             async for message in process.messages():
                 if (refused := self._take(message, began)) is not None:
                     return refused
-            return self._after_death(await process.end(), process.evidence)
+            how = await process.end()
+            ran_s = time.perf_counter() - began
+            self._use.died(RunnerEnd(self.plan, process.pid, process.status, ran_s, process.last_words))
+            return self._after_death(how, process.evidence)
         finally:
             self._process, self.stats = None, None
             await process.end()

@@ -9,13 +9,13 @@ from spark_engine.types.ecosystem import EcosystemMember
 Severity = Literal["info", "warning", "error"]
 PartState = Literal["ok", "busy", "off", "warning", "error"]
 Intent = Literal[
-    "load", "install", "resume_download", "free_memory", "rescan", "resume_app", "open_page"
+    "load", "install", "resume_download", "free_memory", "rescan", "resume", "resume_app", "open_page", "open_folder"
 ]  # fmt: skip
 
 
 class Repair(Struct, frozen=True):
     """What Spark itself can do about a problem: a button's `word`, and an intent with what it is about (a variant, a
-    component, a download, an app, a page of the window)."""
+    component, a download, an app, a page of the window, a folder)."""
 
     word: str
     intent: Intent

@@ -7,6 +7,7 @@ from msgspec import Struct
 LogPart = Literal["engine", "runner", "app"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[LogLevel, ...] = ("debug", "info", "warning", "error")
+PARTS: tuple[LogPart, ...] = ("engine", "runner", "app")
 
 
 class LogLine(Struct, frozen=True):

@@ -34,7 +34,8 @@ class EngineInfo(Struct, frozen=True):
 class EngineState(Struct, frozen=True):
     """Everything a watcher shows. `default_model` is what `auto` means right now (empty: nothing is installed). `queue`
     holds the ids of requests that wait for a slot, the next ones first, as the runners last told them.
-    `settings_changes` counts how often the settings were changed since the engine started.
+    `settings_changes` counts how often the settings were changed since the engine started. `paused`: every new request
+    waits until its owner resumes serving.
     """
 
     engine: EngineInfo
@@ -53,6 +54,7 @@ class EngineState(Struct, frozen=True):
     hardware: HardwareReading = HardwareReading()
     queue: tuple[str, ...] = ()
     settings_changes: int = 0
+    paused: bool = False
 
 
 class StateSnapshot(Struct, frozen=True, tag="state"):
@@ -65,6 +67,12 @@ class PhaseChanged(Struct, frozen=True, tag="phase"):
     """The engine moved to another phase."""
 
     phase: EnginePhase
+
+
+class ServingPaused(Struct, frozen=True, tag="serving"):
+    """Serving was paused (new requests wait) or resumed."""
+
+    paused: bool
 
 
 class DefaultModelChanged(Struct, frozen=True, tag="default_model"):
@@ -188,6 +196,7 @@ class HardwareSampled(Struct, frozen=True, tag="hardware"):
 EngineEvent = (
     StateSnapshot
     | PhaseChanged
+    | ServingPaused
     | DefaultModelChanged
     | ModelsListed
     | VariantChanged
@@ -217,6 +226,8 @@ def apply_event(state: EngineState, event: EngineEvent) -> EngineState:
             return new
         case PhaseChanged(phase):
             return replace(state, phase=phase)
+        case ServingPaused(paused):
+            return replace(state, paused=paused)
         case DefaultModelChanged(model):
             return replace(state, default_model=model)
         case ModelsListed(models):

@@ -55,6 +55,7 @@ def row(page: AccelerationPage, id: str, backend: str = "onnx") -> AccelerationR
 
 
 def test_the_four_steps_are_told_for_every_state(page: AccelerationPage) -> None:
+    page.cards["onnx"].rest.click()
     told = {id: (r.steps.steps.word, r.steps.steps.reached) for id, r in page.cards["onnx"].rows.items()}
     assert told == {
         "cpu": ("in use", 4),
@@ -150,11 +151,19 @@ async def test_strict_is_what_the_engine_says(stage: Stage, page: AccelerationPa
 
 def test_what_needs_other_hardware_is_shown_when_wanted(page: AccelerationPage, qtbot: Any) -> None:
     card = page.cards["onnx"]
-    assert row(page, "coreml").isHidden() and "1 more choice" in card.rest.text()
+    assert "coreml" not in card.rows and "1 more choice" in card.rest.text()
     qtbot.mouseClick(card.rest, LEFT)
     assert row(page, "coreml").isVisible() and "Mac" in row(page, "coreml")._why.text()
     qtbot.mouseClick(card.rest, LEFT)
     assert row(page, "coreml").isHidden() and page.cards["gguf"].rest.isHidden()
+
+
+def test_a_row_made_later_stands_in_the_place_of_its_choice(
+    stage: Stage, page: AccelerationPage, qtbot: Any
+) -> None:
+    stage.feed(AccelerationChanged(replace(ONNX, choices=(ABSENT, *ONNX.choices[:2], GENAI))))
+    qtbot.mouseClick(page.cards["onnx"].rest, LEFT)
+    qtbot.waitUntil(lambda: row(page, "coreml").y() < row(page, "cpu").y(), timeout=3000)
 
 
 async def test_everything_is_checked_by_f5(stage: Stage, page: AccelerationPage, qtbot: Any) -> None:

@@ -1,54 +1,29 @@
 """The Chat page with scripted answers: writing, stopping, repeating, failing, never losing what is typed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from app.conversation import Turn, figures
+from app.answer_words import figures
+from app.chats.talk import Turn
 from app.dashboard.chat_page import ChatPage
-from app.link import Connected
+from app.link import Stopped
 from app.widgets.button import Button
-from app.widgets.message import Answer
 from app.widgets.prose import ProseView
 from spark_engine.errors import Unavailable
 from spark_engine.paths import BaseDir
 from spark_engine.types.chat import ChatMessage
-from spark_engine.types.generation import Delta, Failed, Finished, Served, Started, Timings, Usage
+from spark_engine.types.generation import Delta, Failed, Finished, Started, Timings, Truncation, Usage
 from spark_engine.types.models import Loading
 from spark_engine.types.state import ModelsListed, VariantChanged
-from tests.gui.conftest import RecordedClient, Stage, raise_curtain, until
+from tests.gui.chatting import END, SERVED, Talker, answers, ask, idle, open_chat, questions
+from tests.gui.conftest import Stage, press, until
 from tests.gui.states import NANO, PHI, sample_models
 
 LEFT = Qt.MouseButton.LeftButton
-SERVED = Served(NANO, "CPU")
-END = Finished("stop", Usage(5, 7), Timings(first_token_ms=84, tokens_per_second=31.7), SERVED)
-
-
-class Talker(RecordedClient):
-    """A client whose `chat` follows a script: events, errors to raise, or an asyncio.Event to wait for."""
-
-    def __init__(self, *script: object) -> None:
-        super().__init__()
-        self.script: list[object] = list(script)
-        self.asked: list[tuple[list[ChatMessage], str]] = []
-        self.closed = 0
-
-    async def chat(self, messages: Sequence[ChatMessage], model: str) -> AsyncGenerator[Any, None]:
-        self.asked.append((list(messages), model))
-        try:
-            for step in self.script:
-                if isinstance(step, Exception):
-                    raise step
-                if isinstance(step, asyncio.Event):
-                    await step.wait()
-                else:
-                    yield step
-        finally:
-            self.closed += 1
 
 
 @pytest.fixture
@@ -58,27 +33,7 @@ def talker() -> Talker:
 
 @pytest.fixture
 def page(qtbot: Any, base: BaseDir, talker: Talker) -> ChatPage:
-    stage = Stage(base, talker)
-    raise_curtain(qtbot, stage)
-    stage.store.set_link(Connected(True))
-    stage.window.go("chat")
-    page = stage.window.page
-    assert isinstance(page, ChatPage)
-    page.stage = stage  # type: ignore[attr-defined]
-    return page
-
-
-def ask(qtbot: Any, page: ChatPage, text: str) -> None:
-    qtbot.keyClicks(page.composer.field, text)
-    qtbot.keyClick(page.composer.field, Qt.Key.Key_Return)
-
-
-def answers(page: ChatPage) -> list[Answer]:
-    return [m for m in page.transcript.messages if isinstance(m, Answer)]
-
-
-def idle(page: ChatPage) -> bool:
-    return not page.conversation.is_busy
+    return open_chat(qtbot, base, talker)
 
 
 async def test_an_answer_is_written_with_its_figures(qtbot: Any, page: ChatPage, talker: Talker) -> None:
@@ -163,7 +118,6 @@ async def test_what_is_being_typed_survives_everything(qtbot: Any, page: ChatPag
     stage.window.go("models")
     stage.window.go("chat")
     qtbot.keyClick(stage.window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
-    await until(lambda: talker.closed == 1)
     assert page.composer.text == "my draft"
     assert page.transcript.messages == []
     assert page.composer.send.isVisible()
@@ -200,17 +154,124 @@ async def test_loading_is_told_while_one_waits(qtbot: Any, page: ChatPage, talke
     await until(lambda: idle(page))
 
 
-async def test_an_answer_of_a_conversation_left_behind_changes_nothing(
+async def test_an_answer_goes_on_in_a_conversation_left_behind(
+    qtbot: Any, page: ChatPage, talker: Talker
+) -> None:
+    more = asyncio.Event()
+    talker.script = [Delta("Old"), more, Delta(" and whole"), END]
+    ask(qtbot, page, "Old question")
+    await until(lambda: answers(page)[0].markdown == "Old")
+    old = page.conversation.talk
+    qtbot.mouseClick(page.new_chat, LEFT)
+    talker.script = [Delta("New"), END]
+    ask(qtbot, page, "New question")
+    await until(lambda: idle(page))
+    assert [a.markdown for a in answers(page)] == ["New"]
+    more.set()
+    await until(lambda: not page.conversation.is_writing(old.id))
+    assert [a.markdown for a in answers(page)] == ["New"]
+    page.desk.open(old.id)
+    await until(lambda: page.conversation.talk.id == old.id)
+    assert [a.markdown for a in answers(page)] == ["Old and whole"]
+    assert page.composer.send.isVisible()
+
+
+async def test_esc_stops_the_answer_that_is_seen_and_no_other(
     qtbot: Any, page: ChatPage, talker: Talker
 ) -> None:
     talker.script = [Delta("Old"), asyncio.Event()]
     ask(qtbot, page, "Old question")
-    await until(lambda: answers(page)[0].markdown == "Old")
+    await until(lambda: talker.asked)
+    old = page.conversation.talk
     qtbot.mouseClick(page.new_chat, LEFT)
-    talker.script = [Delta("New"), END]
     ask(qtbot, page, "New question")
-    await until(lambda: idle(page) and talker.closed == 2)
-    assert [a.markdown for a in answers(page)] == ["New"]
+    await until(lambda: len(talker.asked) == 2)
+    qtbot.keyClick(page.window(), Qt.Key.Key_Escape)
+    await until(lambda: idle(page))
+    assert page.conversation.is_writing(old.id)
+    await page.conversation.close()
+    assert old.path[0].progress == "stopped"
+
+
+async def test_a_question_asked_otherwise_is_another_version(
+    qtbot: Any, page: ChatPage, talker: Talker
+) -> None:
+    for text in ("One", "Two"):
+        ask(qtbot, page, text)
+        await until(lambda: idle(page))
+    qtbot.keyClicks(page.composer.field, "my draft")
+    qtbot.mouseClick(questions(page)[0].edit, LEFT)
+    assert page.composer.text == "One"
+    qtbot.keyClicks(page.composer.field, " and a half")
+    talker.script = [Delta("Otherwise"), END]
+    qtbot.keyClick(page.composer.field, Qt.Key.Key_Return)
+    await until(lambda: idle(page))
+    assert talker.asked[-1][0] == [ChatMessage("user", "One and a half")]
+    assert [a.markdown for a in answers(page)] == ["Otherwise"]
+    assert page.composer.text == "my draft"
+    assert questions(page)[0].versions.text() == "2 of 2"
+    qtbot.mouseClick(questions(page)[0].before, LEFT)
+    assert [q._text.toPlainText() for q in questions(page)] == ["One", "Two"]
+    assert len(answers(page)) == 2
+    assert answers(page)[-1].again.isVisible()
+
+
+async def test_editing_can_be_given_up(qtbot: Any, page: ChatPage, talker: Talker) -> None:
+    ask(qtbot, page, "One")
+    await until(lambda: idle(page))
+    qtbot.keyClicks(page.composer.field, "my draft")
+    qtbot.mouseClick(questions(page)[0].edit, LEFT)
+    qtbot.keyClick(page.composer.field, Qt.Key.Key_Escape)
+    assert page.composer.text == "my draft"
+    assert not page.composer.keep.isVisible()
+    assert page.conversation.talk.editing is None
+
+
+async def test_an_answer_repeated_keeps_the_one_before(qtbot: Any, page: ChatPage, talker: Talker) -> None:
+    ask(qtbot, page, "Hi")
+    await until(lambda: idle(page))
+    talker.script = [Delta("Another"), END]
+    await press(qtbot, answers(page)[0].again)
+    await until(lambda: idle(page))
+    qtbot.mouseClick(questions(page)[0].before, LEFT)
+    assert [a.markdown for a in answers(page)] == ["Hello **there**"]
+    qtbot.mouseClick(questions(page)[0].after, LEFT)
+    assert [a.markdown for a in answers(page)] == ["Another"]
+
+
+async def test_ctrl_l_opens_the_list_of_models_from_anywhere(qtbot: Any, page: ChatPage) -> None:
+    stage: Stage = page.stage  # type: ignore[attr-defined]
+    stage.window.go("models")
+    qtbot.keyClick(stage.window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    assert stage.window.page is page
+    await until(lambda: page.picker.view().isVisible())
+    page.picker.hidePopup()
+
+
+async def test_a_suggested_question_is_asked_with_one_click(
+    qtbot: Any, page: ChatPage, talker: Talker
+) -> None:
+    words = page.welcome.questions[0].text()
+    await press(qtbot, page.welcome.questions[0])
+    await until(lambda: idle(page))
+    assert talker.asked[0][0] == [ChatMessage("user", words)]
+    assert len(answers(page)) == 1
+
+
+async def test_a_stopped_engine_can_be_started_from_here(qtbot: Any, page: ChatPage) -> None:
+    stage: Stage = page.stage  # type: ignore[attr-defined]
+    stage.store.set_link(Stopped())
+    await press(qtbot, page.welcome.greeting.button, "Start engine")
+    assert stage.link.starts == 1
+
+
+async def test_what_did_not_fit_is_said(qtbot: Any, page: ChatPage, talker: Talker) -> None:
+    talker.script = [Started(SERVED, 5, Truncation(4, 900, 4800, 3900, 100)), Delta("Short"), END]
+    ask(qtbot, page, "Hi")
+    await until(lambda: idle(page))
+    assert talker.options[0]["truncation"] == "auto"
+    assert "the oldest 4 messages did not fit and were left out" in answers(page)[0].figures.text()
+    assert "Writing 7 tokens" in answers(page)[0].figures.toolTip()
 
 
 def test_figures_say_when_an_answer_was_cut_off() -> None:

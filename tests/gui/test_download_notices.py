@@ -1,12 +1,11 @@
-"""Notices of downloads: told once when they are over, by the tray not too often, and never again after reconnecting."""
+"""Notices of downloads: told once when they are over, and never again after reconnecting."""
 
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from app.actions import Actions
-from app.download_notices import QUIET_S, DownloadNotices
+from app.download_notices import DownloadNotices
 from app.notices import Notice, NoticeBoard
 from app.store import Store
 from spark_engine.types.downloads import DownloadEntry, DownloadFailed, Fetched, Fetching, Paused
@@ -22,10 +21,9 @@ class Told:
     """A store with the notices that follow it; `heard` is what the tray was given."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
         self.client, self.store, self.board = RecordedClient(), Store(), NoticeBoard()
         actions = Actions(self.client, RecordedLink(), self.board)  # type: ignore[arg-type]
-        self.notices = DownloadNotices(self.store, actions, self.board, lambda: self.now)
+        self.notices = DownloadNotices(self.store, actions, self.board)
         self.heard: list[Notice] = []
         self.board.announced.connect(self.heard.append)
 
@@ -53,8 +51,6 @@ def told(qtbot: Any) -> Told:
 def test_done_is_told_once(told: Told) -> None:
     told.change(download(DONE))
     told.change(download(DONE))
-    told.now += QUIET_S
-    told.notices.tell_held()
     assert [n.title for n in told.heard] == ["Phi-4-mini is downloaded"]
     assert told.heard[0].text == "4.9 GB in 2 min 23 s; every file was checked."
     assert told.heard[0].passing
@@ -82,7 +78,6 @@ def test_nothing_is_told_again_after_reconnecting(told: Told) -> None:
     told.change(download(DONE))
     for _ in range(3):
         told.snapshot(download(DONE), download(FAILED, id=GPU))
-    told.notices.tell_held()
     assert len(told.heard) == 1
 
 
@@ -107,19 +102,3 @@ def test_pausing_and_dropping_are_not_news(told: Told) -> None:
     told.store.apply(DownloadDropped(CPU))
     told.store.flush()
     assert told.titles == []
-
-
-def test_the_tray_is_not_told_every_few_seconds(told: Told) -> None:
-    others = [download(RUNNING, id=f"phi-4-mini:v{n}") for n in range(3)]
-    told.change(*others)
-    told.change(download(DONE))
-    for other in others:
-        told.now += 1
-        told.change(replace(other, status=DONE))
-    assert len(told.heard) == 1
-    assert len(told.titles) == 4
-    told.now += QUIET_S
-    told.notices.tell_held()
-    assert [n.title for n in told.heard][1:] == ["3 downloads are over"]
-    told.notices.tell_held()
-    assert len(told.heard) == 2

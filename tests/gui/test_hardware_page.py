@@ -61,7 +61,7 @@ def test_each_accelerator_has_a_card_with_what_is_known_and_why_the_rest_is_not(
     feed(stage, reading(NOW, GPU, NPU))
     gpu, npu = page.devices[GPU.id], page.devices[NPU.id]
     assert (gpu.title.text(), gpu.figure.text()) == ("GeForce RTX 4070", "63 %")
-    assert gpu.memory.text() == "5.1 GB of 13 GB used, Spark 3.4 GB"
+    assert gpu.memory.text() == "Memory: 5.1 GB of 13 GB, Spark 3.4 GB"
     assert gpu.facts.text() == "62 °C · 140 W of 200 W · 1.9 GHz"
     assert gpu.missing.isHidden() and not gpu.memory_chart.isHidden()
     assert npu.missing.text() == "Not known: temperature, power. The driver does not tell it."

@@ -5,15 +5,19 @@ from msgspec.structs import replace
 
 from app.headline import Mood, headline, loadable, served_now, variant_words
 from app.link import Connected, LinkStatus, Lost, Refused, Searching, Starting, Stopped
+from spark_engine.types.downloads import Fetching
 from spark_engine.types.generation import Served
 from spark_engine.types.health import Problem
 from spark_engine.types.models import Loading, Unloaded, VariantEntry
 from spark_engine.types.requests import RequestEntry
 from spark_engine.types.state import EngineState
+from tests.gui.library import download
 from tests.gui.states import NANO, PHI, sample_state
 
 HERE = Connected(True)
 BLOCKING = Problem("p", "error", "The disk is full", "No room.", "Free some.", True)
+COMING = download(Fetching(1e6, 9.0))
+HELD = RequestEntry("r", NANO, "waiting", "test", 0.0)
 RUNNING = RequestEntry("r", NANO, "running", "test", 0.0)
 
 
@@ -29,6 +33,9 @@ RUNNING = RequestEntry("r", NANO, "running", "test", 0.0)
         (HERE, sample_state(Unloaded()), "ready", "first request loads"),
         (HERE, sample_state(Loading(0.1, "reading")), "busy", "Spark nano is loading"),
         (HERE, replace(sample_state(), requests={"r": RUNNING}), "busy", "1 request."),
+        (HERE, replace(sample_state(), downloads={PHI: COMING}), "downloading", "downloading Phi-4-mini"),
+        (HERE, replace(sample_state(), paused=True), "paused", "is paused."),
+        (HERE, replace(sample_state(), paused=True, requests={"r": HELD}), "paused", "1 request waits"),
         (HERE, replace(sample_state(), problems={"p": BLOCKING}), "problem", "The disk is full"),
         (HERE, replace(sample_state(Unloaded()), default_model=""), "problem", "no model"),
         (Lost("The engine ended.", 1, 0.5), sample_state(), "problem", "starting it again"),

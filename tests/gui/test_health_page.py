@@ -130,7 +130,7 @@ def test_without_an_engine(stage: Stage, link: Any, title: str) -> None:
 
 def test_before_the_first_look(stage: Stage) -> None:
     page = page_of(stage, HealthReport(False))
-    assert (page.is_live, page.empty._title.text()) == (False, "Looking")
+    assert (page.is_live, page.empty._title.text()) == (False, "Checking every part of Spark")
     stage.feed(StateSnapshot(replace(sample_state(), health=WELL)))
     assert page.is_live
 

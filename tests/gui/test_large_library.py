@@ -11,7 +11,7 @@ from app.dashboard.shelf import MORE
 from app.dashboard.variant_row import VariantRow
 from app.headline import Headline
 from app.link import Connected
-from app.tray import MOST, menu_entries
+from app.tray_menu import MOST, menu_entries
 from spark_engine.types.downloads import Fetching
 from spark_engine.types.state import DownloadChanged, ModelsListed, StateSnapshot
 from tests.gui.conftest import Stage
@@ -81,7 +81,7 @@ def test_a_change_touches_only_its_own_card(
 
 def test_the_tray_does_not_list_hundreds(stage: Stage, page: ModelsPage) -> None:
     state = state_of(many(200), download(Fetching(1e6, 9.0), id="model-000:gguf-q4"))
-    told = [entry.words for entry in menu_entries(CALM, state, can_start=False, ends_engine=True)]
+    told = [entry.words for entry in menu_entries(CALM, state, ())]
     assert sum(words.startswith("Load") for words in told) == MOST
     assert "More models…" in told
     assert any(words.endswith(": downloading") for words in told)

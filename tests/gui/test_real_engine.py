@@ -18,6 +18,7 @@ from app.link import Connected, Lost, Stopped
 from app.tray_icon import tray_icon
 from app.widgets.message import Answer
 from spark_engine.client.process import start_engine, stop_engine
+from spark_engine.life.crashes import kept_crashes
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import create_task
 from spark_engine.types.models import Ready, Unloaded
@@ -108,7 +109,13 @@ async def test_the_way_of_a_user(echo_base: BaseDir, qtbot: Any) -> None:
             lambda: desktop.store.live is not None and engine_pid(desktop) != first, 30, "it runs again"
         )
         assert chat.composer.text == "my draft"
-        assert desktop.board.notices[-1].title == "The engine is running again"
+        assert "The engine is running again" in [notice.title for notice in desktop.board.notices]
+        (crash,) = kept_crashes(echo_base)
+        assert (crash.report.process, crash.report.how, crash.report.pid) == ("engine", "SIGKILL", first)
+        told = f"problem:crashed:{crash.id}"
+        await until(lambda: any(n.id == told for n in desktop.board.notices), 10, "the crash is told of")
+        action = next(n.action for n in desktop.board.notices if n.id == told)
+        assert action is not None and action.word == "Open folder"
         retry = next(b for b in answers(chat)[1]._trouble.findChildren(type(chat.new_chat)))
         choose(chat, PLAIN)
         await press(qtbot, retry)

@@ -3,9 +3,11 @@
 from itertools import combinations
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QApplication
 
+from app.dashboard.request_cells import COLOURS
 from app.icons import icon
 from app.stylesheet import stylesheet
 from app.theme import appearance, body_font, read_theme
@@ -54,8 +56,28 @@ def test_words_on_buttons_and_chips_can_be_read(tokens: Theme) -> None:
 
 def test_graphics_stand_out(tokens: Theme) -> None:
     for surface in tokens.surface[:2]:
-        for colour in (tokens.accent_edge, *tokens.chart):
+        for colour in (tokens.accent_edge, tokens.info, *tokens.chart):
             assert contrast(colour, surface) >= GRAPHICS, (colour, surface)
+
+
+def test_bars_stand_out_from_what_they_fill(tokens: Theme) -> None:
+    for colour in COLOURS.values():
+        if colour >= 0:
+            assert contrast(tokens.chart[colour], tokens.surface[2]) >= GRAPHICS, colour
+    for colour in (tokens.info, tokens.text[2]):
+        assert contrast(colour, tokens.surface[3]) >= GRAPHICS, colour
+
+
+def test_the_accent_is_for_actions_and_live_lines_only(tokens: Theme) -> None:
+    used = [tokens.chart[colour] for colour in COLOURS.values() if colour >= 0]
+    assert not {tokens.accent, tokens.accent_edge} & set(used)
+
+
+def test_words_on_notices_can_be_read(tokens: Theme) -> None:
+    for tone in (tokens.ok, tokens.warn, tokens.bad, tokens.info):
+        ground = mixed(tone, tokens.surface[1], 0.09)
+        for colour in (*tokens.text[:2], tone):
+            assert contrast(colour, ground) >= TEXT, (colour, ground)
 
 
 def test_chart_colours_differ_for_colour_blind_eyes(tokens: Theme) -> None:
@@ -85,6 +107,44 @@ def test_forcing_a_theme_changes_the_application(qapp: QApplication, qtbot: obje
     finally:
         look.force("light")
     assert look.theme.name == "light"
+
+
+class System:
+    """The application on a desktop whose scheme can be changed; the one of tests has none."""
+
+    def __init__(self, app: QApplication) -> None:
+        self._app, self._scheme = app, Qt.ColorScheme.Unknown
+
+    def become(self, scheme: Qt.ColorScheme) -> None:
+        self._scheme = scheme
+        self._app.styleHints().colorSchemeChanged.emit(scheme)
+
+    def styleHints(self) -> "System":
+        return self
+
+    def colorScheme(self) -> Qt.ColorScheme:
+        return self._scheme
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._app, name)
+
+
+def test_light_and_dark_follow_the_system_unless_one_is_chosen(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, system = appearance(), System(qapp)
+    monkeypatch.setattr(look, "_app", system)
+    try:
+        look.force(None)
+        for scheme, name in ((Qt.ColorScheme.Dark, "dark"), (Qt.ColorScheme.Light, "light")):
+            system.become(scheme)
+            assert look.theme.name == name
+        look.force("dark")
+        system.become(Qt.ColorScheme.Dark)
+        system.become(Qt.ColorScheme.Light)
+        assert look.theme.name == "dark"
+    finally:
+        look.force("light")
 
 
 def test_figures_have_one_width(qapp: QApplication) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt, QUrl
-from PySide6.QtGui import QGuiApplication, QTextDocument
+from PySide6.QtGui import QGuiApplication, QTextCursor, QTextDocument
+from PySide6.QtWidgets import QPlainTextEdit
 
 from app.widgets.button import Button
 from app.widgets.chip import Chip
+from app.widgets.code_block import CodeBlock
 from app.widgets.composer import Composer
 from app.widgets.empty_state import EmptyState
 from app.widgets.markdown import Code, Prose, segments
@@ -18,7 +20,7 @@ from app.widgets.meter import Meter
 from app.widgets.progress_row import ProgressRow
 from app.widgets.prose import ProseView
 from app.widgets.text import ElidedLabel
-from app.widgets.transcript import Transcript
+from app.widgets.transcript import Entry, Transcript
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -102,11 +104,103 @@ def test_a_failed_answer_says_what_to_do_and_retries(qtbot: Any) -> None:
     assert button.isHidden()
 
 
+def test_long_prose_is_cut_where_it_means_the_same_apart() -> None:
+    paragraphs = ["Words of a paragraph. " * 40 + f"({at})" for at in range(4)]
+    assert len(segments("\n\n".join(paragraphs))) == 2
+    items = [f"{at}. An item\n\n   with a second paragraph\n   - and a list" for at in range(1, 60)]
+    listed = segments("\n".join(items) + "\n\nAfter it.")
+    assert [s.goes_on for s in listed if isinstance(s, Prose)] == [False, *[True] * (len(listed) - 1)]
+    assert all(isinstance(s, Prose) and s.text[0].isdigit() for s in listed)
+    table = "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 400
+    assert len(segments(table)) == 1
+    whole = "\n\n".join(paragraphs)
+    assert "\n\n".join(s.text for s in segments(whole)) == whole
+
+
+def test_a_growing_list_is_drawn_again_from_its_last_piece_on(qtbot: Any) -> None:
+    answer = Answer()
+    qtbot.addWidget(answer)
+    text, longest = "- *some* `words` and more\n" * 400, 0.0
+    for end in range(0, len(text), 499):
+        began = time.perf_counter()
+        answer.show_markdown(text[:end])
+        answer.fit(600)
+        longest = max(longest, time.perf_counter() - began)
+    assert longest < 0.1
+    assert len(answer.findChildren(ProseView)) > 5
+
+
+def test_the_last_line_of_wide_code_stands_above_its_scroll_bar(qtbot: Any) -> None:
+    block = CodeBlock()
+    qtbot.addWidget(block)
+    block.show_code("short\n" * 4 + "wide " * 60 + "\nlast", "")
+    block.resize(400, block.fit(400))
+    block.show()
+    text = block.findChild(QPlainTextEdit)
+    qtbot.waitUntil(lambda: text.horizontalScrollBar().isVisible(), timeout=1000)
+    last = text.document().lastBlock()
+    assert text.cursorRect(QTextCursor(last)).bottom() <= text.viewport().height()
+
+
+def coloured(block: CodeBlock, line: int) -> list[str]:
+    """The coloured parts of a line of code."""
+    shown = block.findChild(QPlainTextEdit).document().findBlockByNumber(line)
+    return [shown.text()[r.start : r.start + r.length] for r in shown.layout().formats()]
+
+
+def test_code_is_coloured_by_its_language_while_it_grows(qtbot: Any) -> None:
+    block = CodeBlock()
+    qtbot.addWidget(block)
+    code = 'def f(x):\n    """Two\n    lines."""\n    return "a#b"  # why'
+    for end in range(0, len(code) + 1, 7):
+        block.show_code(code[:end], "python")
+    block.show_code(code, "python")
+    assert [coloured(block, line) for line in range(4)] == [
+        ["def"],
+        ['"""Two'],
+        ['    lines."""'],
+        ["return", '"a#b"', "# why"],
+    ]
+    block.show_code("x = a // b; // c /* d", "python")
+    assert coloured(block, 0) == []
+    block.show_code("int a; // c\n/* d\ne */ return", "cpp")
+    assert [coloured(block, line) for line in range(3)] == [["int", "// c"], ["/* d"], ["e */", "return"]]
+
+
 def test_a_question_is_shown_as_typed(qtbot: Any) -> None:
     question = Question("# not a heading\n* not a list")
     qtbot.addWidget(question)
     assert question.findChild(ProseView).toPlainText() == "# not a heading\n* not a list"
     assert question.fit(600) < question.fit(90)
+    assert question.versions.isHidden()
+
+
+def test_a_question_with_versions_leads_to_the_others(qtbot: Any) -> None:
+    question = Question("Why?", 2, 2)
+    qtbot.addWidget(question)
+    question.fit(600)
+    question.resize(620, 120)
+    question.show()
+    assert question.versions.text() == "2 of 2"
+    assert not question.after.isEnabled()
+    with qtbot.waitSignal(question.turned, timeout=500) as turned:
+        qtbot.mouseClick(question.before, LEFT)
+    assert turned.args == [-1]
+    with qtbot.waitSignal(question.edited, timeout=500):
+        qtbot.mouseClick(question.edit, LEFT)
+
+
+def test_while_editing_esc_is_the_fields_and_gives_it_up(qtbot: Any) -> None:
+    composer = Composer("Message", "Type")
+    qtbot.addWidget(composer)
+    composer.show()
+    composer.show_editing(True)
+    assert composer.keep.isVisible()
+    with qtbot.waitSignal(composer.kept, timeout=500):
+        qtbot.keyClick(composer.field, Qt.Key.Key_Escape)
+    composer.show_editing(False)
+    with qtbot.assertNotEmitted(composer.kept):
+        qtbot.keyClick(composer.field, Qt.Key.Key_Escape)
 
 
 def test_enter_sends_shift_enter_does_not_and_the_text_stays(qtbot: Any) -> None:
@@ -149,13 +243,35 @@ def test_only_text_is_pasted(qtbot: Any) -> None:
     assert composer.text == "a\nb"
 
 
+class Talk:
+    """A transcript of messages with these texts: questions and answers by turns, made when they are wanted."""
+
+    def __init__(self, qtbot: Any, *texts: str) -> None:
+        self.texts, self.made = dict(enumerate(texts)), 0
+        self.transcript = Transcript(self.make)
+        qtbot.addWidget(self.transcript)
+        self.transcript.resize(800, 600)
+        self.transcript.show()
+        self.show()
+
+    def make(self, key: int) -> Question | Answer:
+        self.made += 1
+        if key % 2:
+            return Question(self.texts[key])
+        answer = Answer()
+        answer.show_markdown(self.texts[key])
+        answer.finish("1 tok/s", can_repeat=False)
+        return answer
+
+    def show(self, *, to_end: bool = True) -> None:
+        entries = [Entry(key, len(text)) for key, text in self.texts.items()]
+        self.transcript.show_entries(entries, to_end=to_end)
+
+
 def test_the_conversation_follows_its_end_until_somebody_scrolls_up(qtbot: Any) -> None:
-    transcript = Transcript()
-    qtbot.addWidget(transcript)
-    transcript.resize(600, 300)
-    transcript.show()
-    answer = Answer()
-    transcript.add(answer)
+    talk = Talk(qtbot, "short")
+    transcript, answer = talk.transcript, talk.transcript.messages[0]
+    assert isinstance(answer, Answer)
     bar = transcript.verticalScrollBar()
     answer.show_markdown("line\n\n" * 60)
     assert bar.value() == bar.maximum() > 0
@@ -167,36 +283,84 @@ def test_the_conversation_follows_its_end_until_somebody_scrolls_up(qtbot: Any) 
     assert bar.value() == bar.maximum()
 
 
+MIXED = "Words and words.\n\n```\ncode\n```\n" * 3
+
+
 def test_messages_never_overlap_whatever_the_width(qtbot: Any) -> None:
-    transcript = Transcript()
-    qtbot.addWidget(transcript)
-    transcript.show()
-    for at in range(6):
-        transcript.add(Question(f"Question {at} " * 12))
-        transcript.add(Answer())
-        transcript.messages[-1].show_markdown("Words and words.\n\n```\ncode\n```\n" * 3)  # type: ignore[union-attr]
+    transcript = Talk(qtbot, *(f"Question {at} " * 12 if at % 2 else MIXED for at in range(12))).transcript
     for width in (900, 420):
         transcript.resize(width, 400)
         transcript.refit()
-        edges = [(m.geometry().top(), m.geometry().bottom()) for m in transcript.messages]
-        assert all(above[1] < below[0] for above, below in zip(edges, edges[1:], strict=False))
+        qtbot.wait(20)
+        texts = [part for m in transcript.messages for part in m.findChildren(ProseView)]
+        edges = sorted((t.mapTo(transcript, t.rect().topLeft()).y(), t.height()) for t in texts)
+        assert all(top + high <= low for (top, high), (low, _) in zip(edges, edges[1:], strict=False))
         assert all(m.x() >= 0 and m.geometry().right() <= width for m in transcript.messages)
 
 
+LISTED = "Some **words** and a list:\n\n1. one\n2. two\n\n```python\nprint(1)\n```\n"
+
+
 def test_a_long_conversation_stays_fast(qtbot: Any) -> None:
-    transcript = Transcript()
-    qtbot.addWidget(transcript)
-    transcript.resize(800, 600)
-    transcript.show()
-    for at in range(150):
-        transcript.add(Question(f"Question {at}"))
-        answer = Answer()
-        transcript.add(answer)
-        answer.show_markdown("Some **words** and a list:\n\n1. one\n2. two\n\n```python\nprint(1)\n```\n")
+    """200 turns: only what is in sight is made, at first, while one scrolls and while an answer grows."""
+    began = time.perf_counter()
+    talk = Talk(qtbot, *(f"Question {at}" if at % 2 else LISTED for at in range(401)))
+    assert time.perf_counter() - began < 1.0
+    transcript = talk.transcript
+    assert len(transcript.messages) < 20
+    for place in (0.0, 0.5, 0.2, 1.0):
+        began = time.perf_counter()
+        bar = transcript.verticalScrollBar()
+        bar.setValue(round(bar.maximum() * place))
+        assert time.perf_counter() - began < 0.2
+        qtbot.wait(20)
+    assert talk.made < 150
+    assert len(transcript.messages) < 60
+    answer = transcript.message(400)
+    assert isinstance(answer, Answer)
     began = time.perf_counter()
     for length in range(20):
         answer.show_markdown("Some words. " * (50 + length))
     assert (time.perf_counter() - began) / 20 < 0.1
+
+
+def test_what_is_in_sight_stays_where_it_is_while_guesses_become_heights(qtbot: Any) -> None:
+    talk = Talk(qtbot, *("Question" if at % 2 else LISTED * (1 + at % 5) for at in range(101)))
+    transcript, bar = talk.transcript, talk.transcript.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    qtbot.wait(20)
+    for _ in range(30):
+        seen = [m for m in transcript.messages if m.visibleRegion().boundingRect().height() > 60]
+        before = seen[0].mapTo(transcript, seen[0].rect().topLeft()).y()
+        moved = min(90, bar.value())
+        bar.setValue(bar.value() - moved)
+        qtbot.wait(5)
+        assert seen[0].mapTo(transcript, seen[0].rect().topLeft()).y() == before + moved
+
+
+def test_another_width_keeps_what_is_in_sight(qtbot: Any) -> None:
+    talk = Talk(qtbot, *("Question" if at % 2 else MIXED * (1 + at % 5) for at in range(101)))
+    transcript, bar = talk.transcript, talk.transcript.verticalScrollBar()
+    qtbot.wait(60)
+    bar.setValue(bar.maximum() // 2)
+    qtbot.wait(20)
+    seen = next(m for m in transcript.messages if m.mapTo(transcript, m.rect().bottomLeft()).y() > 0)
+    before = seen.mapTo(transcript, seen.rect().topLeft()).y()
+    transcript.resize(500, 600)
+    qtbot.wait(80)
+    assert seen.mapTo(transcript, seen.rect().topLeft()).y() == before
+
+
+def test_messages_that_stay_are_kept_and_the_others_go(qtbot: Any) -> None:
+    talk = Talk(qtbot, "One", "Two", "Three")
+    first, last = talk.transcript.messages[0], talk.transcript.messages[-1]
+    del talk.texts[2]
+    talk.show(to_end=False)
+    assert talk.transcript.messages[0] is first
+    assert last not in talk.transcript.messages
+    assert last.isHidden()
+    talk.transcript.renew(0)
+    assert talk.transcript.messages[0] is not first
 
 
 def test_small_ones_tell_their_state_to_screen_readers(qtbot: Any) -> None:

@@ -8,13 +8,13 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.chats.talk import Talk
 from app.dashboard.home_page import HomePage
 from app.dashboard.pages import PAGES
 from app.dashboard.rail import NARROW, WIDE
 from app.link import Connected, Refused, Stopped
 from app.notices import Notice
 from app.theme import appearance
-from app.widgets.message import Answer, Question
 from spark_engine.types.metrics import MetricsSample
 from spark_engine.types.models import Unloaded
 from spark_engine.types.requests import RequestEntry
@@ -50,13 +50,10 @@ def fill(stage: Stage) -> None:
     for page in PAGES:
         stage.window.go(page.id)
     stage.window.go("chat")
-    chat: Any = stage.window.page
-    chat._middle.setCurrentIndex(1)
-    chat.transcript.add(Question("Why?"))
-    answer = Answer()
-    chat.transcript.add(answer)
-    answer.show_markdown("Because:\n```\nx\n```\nSo.")
-    answer.finish("1 tok/s", can_repeat=True)
+    talk = Talk()
+    turn = talk.ask("Why?")
+    turn.pieces, turn.progress = ["Because:\n```\nx\n```\nSo."], "done"
+    stage.talk.open(talk)
 
 
 class Strays(QObject):
@@ -76,7 +73,7 @@ def test_nothing_flashes_up_as_a_window_of_its_own(live: Stage, qapp: QApplicati
     strays = Strays()
     qapp.installEventFilter(strays)
     fill(live)
-    live.window.page.transcript.messages[-1].fail("It broke", "Why", "Do")  # type: ignore[attr-defined]
+    live.window.page.transcript.messages[-1].fail("It broke", "Why", "Do")  # type: ignore[attr-defined,union-attr]
     qapp.removeEventFilter(strays)
     assert strays.seen == []
 

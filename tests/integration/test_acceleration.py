@@ -155,19 +155,6 @@ async def test_other_libraries_or_drivers_make_a_trial_worthless(
         assert backend(engine).chosen == "fine" and "acceleration_onnx" not in engine.state.problems
 
 
-async def test_after_a_sleep_accelerators_are_checked_again(
-    base: BaseDir, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with engine_with(base, monkeypatch, Extra("fine")) as engine:
-        first = await checked(engine, "fine")
-        await engine.acceleration.renew()
-        assert not choice(engine, "fine").checking
-        await engine.acceleration.renew(slept=True)
-        assert choice(engine, "fine").checking and "slept" in choice(engine, "fine").outdated
-        assert (await checked(engine, "fine")).check != first.check
-        assert not choice(engine, "fine").outdated
-
-
 async def test_strict_runs_what_was_chosen_or_nothing(base: BaseDir, monkeypatch: pytest.MonkeyPatch) -> None:
     extra = Extra("fine")
     async with engine_with(base, monkeypatch, extra) as engine:

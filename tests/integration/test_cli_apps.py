@@ -1,12 +1,13 @@
 """`spark apps` and what `spark doctor` says of health and ecosystem, against a real engine."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from spark_engine.types.ecosystem import MEMBERS
 from tests.integration.test_cli_commands import as_json, refused, said, spark
-from tests.support.served import Served, serve
+from tests.support.served import Served, serve, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,19 @@ def test_apps(served: Served) -> None:
     assert "goes on" in said(spark(root, "apps", "resume", id))
     assert "goes last" in said(spark(root, "apps", "rank", id, "last"))
     assert as_json(spark(root, "apps", "list", "--json"))[id]["rank"] == "last"
+
+
+def test_pause_and_resume(served: Served) -> None:
+    root = served.base.root
+    assert "new requests wait" in said(spark(root, "pause"))
+    assert "Serving is paused" in said(spark(root, "status"))
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(served.ask, "hi", "echo")
+        wait_until(lambda: "1 request waits" in said(spark(root, "status")), 10, "the request waits")
+        assert not held.done()
+        assert as_json(spark(root, "resume", "--json")) == {"id": "serving", "accepted": True}
+        assert "choices" in held.result(20)
+    assert "Spark is ready" in said(spark(root, "status"))
 
 
 def test_wrong_names(served: Served) -> None:

@@ -35,6 +35,20 @@ async def events(engine: EngineAccess) -> Response:
     return EventStream(_events(watcher), close)
 
 
+@router.post("/pause", **command("New requests wait."))
+async def pause(engine: EngineAccess) -> Response:
+    """Let every program's new requests wait; those that a model has already go on. It ends with the engine."""
+    engine.apps.pause_all()
+    return accepted("serving")
+
+
+@router.post("/resume", **command("Requests wait no more."))
+async def resume(engine: EngineAccess) -> Response:
+    """Answer requests again, those that wait first."""
+    engine.apps.resume_all()
+    return accepted("serving")
+
+
 @router.get("/components", responses=replies(Components, "The components by id."))
 async def components(engine: EngineAccess) -> Response:
     """The libraries behind each model format."""

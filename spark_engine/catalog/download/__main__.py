@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from spark_engine.catalog.convert.background import step_back
 from spark_engine.catalog.download.job import read_job
 from spark_engine.catalog.download.messages import Message
 from spark_engine.catalog.download.run import download
@@ -29,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("job", type=Path, help="file with the job, as job.write_job makes it")
     file = parser.parse_args(argv).job
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(128 + number))
+    step_back()
     try:
         job = read_job(file)
     except ValueError as error:

@@ -77,6 +77,7 @@ CASES = [
     (Signs(state(second=failed())), f"model_failed:{B}", "warning", f"runner:{B}", "load"),
     (Signs(state(second=Restarting(1, 1, "x"))), f"model_restarting:{B}", "warning", f"runner:{B}", ""),
     (Signs(state(requests=BUSY), Readings(queue_limit=3)), "queue_full", "warning", "queue", ""),
+    (Signs(state(paused=True)), "serving_paused", "info", "queue", "resume"),
     (Signs(state(apps={"a": AppEntry("a", "A", waiting=2, paused=True)})), "app_waits:a", "info", "queue",
      "resume_app"),
     (Signs(state(downloads={"m:x": DOWNLOAD})), "download_failed:m:x", "warning", "downloads",

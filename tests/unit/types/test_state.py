@@ -28,6 +28,7 @@ from spark_engine.types.state import (
     ProblemCleared,
     ProblemRaised,
     RequestChanged,
+    ServingPaused,
     StateSnapshot,
     VariantChanged,
     apply_event,
@@ -42,6 +43,7 @@ PROBLEM = Problem("p", "warning", "title", "message")
 EVENTS: list[EngineEvent] = [
     StateSnapshot(EMPTY),
     PhaseChanged("ready"),
+    ServingPaused(True),
     DefaultModelChanged("m:v"),
     ModelsListed({"m": MODEL}),
     VariantChanged("m:v", Loading(0.5, "reading")),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from spark_engine import logs
-from spark_engine.engine.log_book import LogBook
-from spark_engine.engine.log_lines import LogFile, parse
 from spark_engine.engine.runner_log import pass_on
+from spark_engine.life.log_book import LogBook
+from spark_engine.life.log_lines import LogFile, parse
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import create_task
 

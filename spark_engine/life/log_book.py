@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec.structs import replace
 from watchfiles import Change, awatch
 
-from spark_engine.engine.log_lines import LogFile
+from spark_engine.life.log_lines import LogFile
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
 from spark_engine.types.logs import LogLine, LogPage

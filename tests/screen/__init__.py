@@ -1,0 +1,1 @@
+"""The app on a real screen, with mouse and keyboard."""
