@@ -1,12 +1,10 @@
 """What concerns the window and not the engine: whether it starts when its user logs in. Holds at once."""
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QGridLayout
 
 from app import start_at_login
 from app.actions import Actions
-from app.dashboard.setting_row import BEHIND_FIELD, FIELD_WIDTH
+from app.dashboard.setting_row import choice_line
 from app.setting_words import ON_OFF
 from app.tokens import GRID
 from app.widgets.card import Card
@@ -25,22 +23,12 @@ class LoginCard(Card):
         super().__init__()
         self._actions, supported = actions, start_at_login.is_supported()
         self.field, sentence = Choice(NAME), SENTENCE if supported else ELSEWHERE
-        self.field.setAccessibleDescription(sentence)
-        self.field.setFixedWidth(FIELD_WIDTH)
         self.field.setEnabled(supported)
         for word, value in ON_OFF:
             self.field.addItem(word, value)
-        grid = QGridLayout()
-        grid.setContentsMargins(0, 0, BEHIND_FIELD, 0)
-        grid.setHorizontalSpacing(GRID)
-        grid.setVerticalSpacing(2)
-        grid.addWidget(label(NAME), 0, 0)
-        grid.addWidget(label(sentence, "small", wrap=True), 1, 0)
-        grid.addWidget(self.field, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
-        grid.setColumnStretch(0, 1)
         self.column.setSpacing(GRID + 4)
         self.column.addWidget(label("This app", "lead"))
-        self.column.addLayout(grid)
+        self.column.addLayout(choice_line(NAME, sentence, self.field))
         self.field.activated.connect(self._turn)
         self.look()
 

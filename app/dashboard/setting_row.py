@@ -25,6 +25,21 @@ _MARKS: dict[str, tuple[str, Shape]] = {
 }
 
 
+def choice_line(name: str, sentence: str, field: Choice) -> QGridLayout:
+    """A choice of the app's own with its name and sentence, in line with the engine's settings."""
+    field.setAccessibleDescription(sentence)
+    field.setFixedWidth(FIELD_WIDTH)
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, BEHIND_FIELD, 0)
+    grid.setHorizontalSpacing(GRID)
+    grid.setVerticalSpacing(2)
+    grid.addWidget(label(name), 0, 0)
+    grid.addWidget(label(sentence, "small", wrap=True), 1, 0)
+    grid.addWidget(field, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
+    grid.setColumnStretch(0, 1)
+    return grid
+
+
 class SettingRow(QWidget):
     """`changed` when somebody types or chooses. It holds what is wanted until it is saved or taken back."""
 

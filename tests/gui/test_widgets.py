@@ -301,27 +301,23 @@ def test_messages_never_overlap_whatever_the_width(qtbot: Any) -> None:
 LISTED = "Some **words** and a list:\n\n1. one\n2. two\n\n```python\nprint(1)\n```\n"
 
 
-def test_a_long_conversation_stays_fast(qtbot: Any) -> None:
+def test_of_a_long_conversation_only_what_is_in_sight_is_made(qtbot: Any) -> None:
     """200 turns: only what is in sight is made, at first, while one scrolls and while an answer grows."""
-    began = time.perf_counter()
     talk = Talk(qtbot, *(f"Question {at}" if at % 2 else LISTED for at in range(401)))
-    assert time.perf_counter() - began < 1.0
     transcript = talk.transcript
     assert len(transcript.messages) < 20
     for place in (0.0, 0.5, 0.2, 1.0):
-        began = time.perf_counter()
         bar = transcript.verticalScrollBar()
         bar.setValue(round(bar.maximum() * place))
-        assert time.perf_counter() - began < 0.2
         qtbot.wait(20)
     assert talk.made < 150
     assert len(transcript.messages) < 60
     answer = transcript.message(400)
     assert isinstance(answer, Answer)
-    began = time.perf_counter()
+    made = talk.made
     for length in range(20):
         answer.show_markdown("Some words. " * (50 + length))
-    assert (time.perf_counter() - began) / 20 < 0.1
+    assert talk.made == made, "an answer that grows makes no other message"
 
 
 def test_what_is_in_sight_stays_where_it_is_while_guesses_become_heights(qtbot: Any) -> None:

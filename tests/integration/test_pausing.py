@@ -1,12 +1,11 @@
 """Serving paused and resumed: everybody's new requests wait, those that a model has go on, and nothing is lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import httpx
 import pytest
 
-from spark_engine.client.endpoint import Endpoint
 from spark_engine.client.http import SparkClient
 from spark_engine.errors import Unavailable
 from spark_engine.paths import BaseDir
@@ -15,23 +14,13 @@ from spark_engine.types.chat import ChatMessage, TextPrompt
 from spark_engine.types.generation import Delta, GenerationRequest
 from spark_engine.types.requests import is_active
 from spark_engine.types.state import EngineState, ServingPaused
+from tests.integration.test_apps import api, owner
 from tests.support.real_engine import serving_card
 from tests.support.scripted_engine import Api
 from tests.support.served import ECHO_CARD
 
+__all__ = ["api", "owner"]
 PLAIN, SLOW = "echo:plain", "echo:slow"
-
-
-@pytest.fixture
-async def api(base: BaseDir) -> AsyncIterator[Api]:
-    async with serving_card(base, ECHO_CARD) as served:
-        yield served
-
-
-@pytest.fixture
-async def owner(api: Api) -> AsyncIterator[SparkClient]:
-    async with SparkClient(Endpoint(api.address, api.token, 1, "0", "")) as client:
-        yield client
 
 
 async def answer(client: SparkClient, text: str, model: str = PLAIN) -> str:

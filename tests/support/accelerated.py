@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from spark_engine.engine import acceleration, ladder
+from spark_engine.engine import acceleration, canary, ladder
 from spark_engine.engine.acceleration_machine import Machine
 from spark_engine.engine.acceleration_offers import Offer, offers
 from spark_engine.engine.acceleration_ways import BackendWays
@@ -64,6 +64,9 @@ async def engine_with(
     monkeypatch.setenv("PYTHONPATH", str(FAULTY))
     monkeypatch.setattr(acceleration, "offers", extra or Extra())
     monkeypatch.setattr(acceleration, "Canary", lambda: Canary(SHORT))
+    monkeypatch.setattr(
+        canary, "SLOW", 0.3
+    )  # a busy machine is no slow choice; the fault "slow" is far below
     monkeypatch.setattr(ladder, "QUIET_S", quiet_s)
     engine = Engine(config_with(models_preload=False), base, "http://127.0.0.1:0")
     await engine.start()

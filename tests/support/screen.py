@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ OTHER_DESKTOP = (
     "XDG_CURRENT_DESKTOP",
     "QT_STYLE_OVERRIDE",
 )
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""On a disk the server would stand still whenever that is busy."""
 XWD_FIELDS = 25
 """Numbers at the beginning of the picture's file, 32 bits each, the largest byte first."""
 
@@ -83,12 +86,13 @@ class Screen:
 
     def __init__(self, folder: Path, size: tuple[int, int], programs: ExitStack) -> None:
         self.folder, self.size, self._programs = folder, size, programs
-        self._picture = folder / "Xvfb_screen0"
+        pictures = programs.enter_context(tempfile.TemporaryDirectory(prefix="spark-screen-", dir=IN_MEMORY))
+        self._picture = Path(pictures) / "Xvfb_screen0"
         self.env = {name: value for name, value in os.environ.items() if name not in OTHER_DESKTOP}
         self.env |= {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE")}
         server = self.start(
             "Xvfb", "-displayfd", "1", "-screen", "0", f"{size[0]}x{size[1]}x24",
-            "-fbdir", str(folder), "-nolisten", "tcp", "-noreset",
+            "-fbdir", pictures, "-nolisten", "tcp", "-noreset",
         )  # fmt: skip
         self.display = f":{server.first_line()}"
         bus = self.start("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1")

@@ -153,7 +153,8 @@ class TrayHost:
     def __enter__(self) -> "TrayHost":
         rule = MatchRule(type="signal", interface=ITEM)
         self._serving.send_and_get_reply(message_bus.AddMatch(rule))
-        for name in (WATCHER.bus_name, f"org.kde.StatusNotifierHost-{id(self)}", NOTIFICATIONS.bus_name):
+        # The watcher last: at its name icons register at once, and what comes while a reply is awaited is lost.
+        for name in (NOTIFICATIONS.bus_name, f"org.kde.StatusNotifierHost-{id(self)}", WATCHER.bus_name):
             reply = self._serving.send_and_get_reply(message_bus.RequestName(name))
             assert reply.body == (1,), f"{name} is taken"
         self._thread.start()
