@@ -19,7 +19,7 @@ from spark_engine.bench.agreement import CannotScore, Scoring
 from spark_engine.bench.children import Children
 from spark_engine.bench.divergence import Compared as Position
 from spark_engine.bench.prompts import PROMPTS
-from spark_engine.catalog.convert.background import step_back
+from spark_engine.catalog.background import step_back
 from spark_engine.catalog.convert.job import Compared, ComparisonJob, Failed, Message, Progress
 from spark_engine.types.conversions import Agreement
 from spark_engine.types.models import ModelFormat, Unloaded, VariantEntry

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from spark_engine.backends import device_env
-from spark_engine.catalog.convert.background import step_back
+from spark_engine.catalog.background import step_back
 from spark_engine.catalog.convert.job import ConversionJob, Done, Failed, Message, Progress
 from spark_engine.errors import SparkError
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from spark_engine.catalog.convert.background import step_back
+from spark_engine.catalog.background import step_back
 from spark_engine.catalog.download.job import read_job
 from spark_engine.catalog.download.messages import Message
 from spark_engine.catalog.download.run import download
