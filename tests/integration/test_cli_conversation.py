@@ -143,7 +143,7 @@ def test_a_conversation_that_outgrows_the_context_goes_on_and_says_so(tmp_path: 
         for number in range(1, 4):
             talk.type(f"{number} " + "word " * 12)
             talk.until("tok/s", times=number)
-        assert "left out: the oldest 2 messages, " in talk.shown
+        assert "left out: the oldest 4 messages, " in talk.shown
         usage = list(served.state().requests.values())[-1].usage
         assert usage.prompt_tokens <= 256 - 64
         talk.type("x" * 400)

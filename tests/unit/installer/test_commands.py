@@ -50,6 +50,7 @@ def test_further_arguments_of_test_go_to_pytest(monkeypatch: pytest.MonkeyPatch)
     seen: list[str] = []
     monkeypatch.setattr(commands.environment, "prepare", lambda extras, console: None)
     monkeypatch.setattr(commands.system_packages, "ensure", lambda console, window: None)
+    monkeypatch.setattr(commands.system_packages, "add_screen", lambda console: None)
     monkeypatch.setattr(commands.checks, "run", lambda arguments, console: seen.extend(arguments) or [])
     assert commands.main(["test", "--quick", "-k", "sampler", "tests/unit"]) == 0
     assert seen == ["-k", "sampler", "tests/unit"]
@@ -60,6 +61,7 @@ def test_a_failed_check_is_a_failed_command(
 ):
     monkeypatch.setattr(commands.environment, "prepare", lambda extras, console: None)
     monkeypatch.setattr(commands.system_packages, "ensure", lambda console, window: None)
+    monkeypatch.setattr(commands.system_packages, "add_screen", lambda console: None)
     monkeypatch.setattr(commands, "_components", lambda torch, settings, console: False)
     monkeypatch.setattr(commands.checks, "run", lambda arguments, console: ["mypy"])
     assert commands.main(["test"]) == 1

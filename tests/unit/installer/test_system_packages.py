@@ -59,3 +59,35 @@ def test_nothing_is_done_where_nothing_is_missing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(system_packages, "missing", lambda *, window: {})
     monkeypatch.setattr(system_packages, "_apt", lambda arguments, console: pytest.fail("apt was called"))
     system_packages.ensure(Console(), window=True)
+
+
+@pytest.mark.usefixtures("lacking")
+def test_tests_of_a_real_window_need_programs_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(
+        "shutil.which", lambda name: None if name in ("Xvfb", "dbus-daemon") else f"/bin/{name}"
+    )
+    assert set(system_packages.missing_screen().values()) == {"xvfb", "dbus", "libgl1", "libxcb-cursor0"}
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert system_packages.missing_screen() == {}
+
+
+@pytest.mark.usefixtures("lacking")
+def test_without_the_right_to_install_a_screen_its_tests_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(system_packages, "_is_root", lambda: False)
+    monkeypatch.setattr(system_packages, "_apt", lambda arguments, console: pytest.fail("apt was called"))
+    system_packages.add_screen(Console())
+    assert "are left out" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("lacking")
+def test_a_screen_is_installed_where_that_is_possible(monkeypatch: pytest.MonkeyPatch):
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(system_packages, "_may_install", lambda: True)
+    monkeypatch.setattr(
+        system_packages, "_apt", lambda arguments, console: ran.append(tuple(arguments)) or True
+    )
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "trayer" else f"/bin/{name}")
+    system_packages.add_screen(Console())
+    assert len(ran) == 1 and "trayer" in ran[0]
