@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.actions import Actions
 from app.conversation import Conversation
+from app.dashboard import shelf
 from app.dashboard.window import Window
 from app.desktop import Desktop, make_ready
 from app.notices import NoticeBoard
@@ -121,8 +122,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage(qtbot: Any, base: BaseDir) -> Stage:
-    """A shown window, joined to a recorded client, in the sample state."""
+def stage(qtbot: Any, base: BaseDir, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A shown window, joined to a recorded client, in the sample state. Its small libraries are there at once."""
+    monkeypatch.setattr(shelf, "ROWS_AT_ONCE", 8)
     made = Stage(base, RecordedClient())
     raise_curtain(qtbot, made)
     return made

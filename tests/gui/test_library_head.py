@@ -11,7 +11,7 @@ from app.dashboard import models_head
 from app.dashboard.models_page import ModelsPage
 from app.library_notices import found_there, freed_words
 from app.link import Connected
-from app.tray import menu_entries
+from app.tray_menu import menu_entries
 from spark_engine.errors import InvalidRequest, Unavailable
 from spark_engine.paths import BaseDir
 from spark_engine.types.duplicates import Compared, Comparing, Copy, DuplicateGroup
@@ -69,7 +69,7 @@ async def test_memory_is_freed_and_it_is_told_whose(stage: Stage, page: ModelsPa
 async def test_the_tray_frees_memory_while_something_is_loaded(stage: Stage, page: ModelsPage) -> None:
     def words() -> list[str]:
         state = stage.store.state
-        return [e.words for e in menu_entries(stage_headline(), state, can_start=False, ends_engine=True)]
+        return [e.words for e in menu_entries(stage_headline(), state, ())]
 
     assert "Free memory now" in words()
     stage.feed(VariantChanged(NANO, Unloaded()))

@@ -13,7 +13,7 @@ from app.dashboard.variant_row import VariantRow
 from app.fit_words import fit_badge, outlook, speed_words
 from app.headline import loadable
 from app.link import Connected
-from app.tray import menu_entries
+from app.tray_menu import menu_entries
 from spark_engine.paths import BaseDir
 from spark_engine.types.state import StateSnapshot, VariantChanged
 from tests.gui.conftest import Stage, choose, until
@@ -95,7 +95,7 @@ def test_files_that_are_not_trusted_are_never_offered(stage: Stage, page: Models
     assert "/h/model.gguf" in QGuiApplication.clipboard().text()
     state = stage.store.state
     assert state is not None
-    told = menu_entries(stage_headline(), state, can_start=False, ends_engine=True)
+    told = menu_entries(stage_headline(), state, ())
     assert not any("Unknown" in entry.words for entry in told)
     assert loadable(replace(state, default_model="evil")) is None
     stage.window.go("chat")
