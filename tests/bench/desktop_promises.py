@@ -2,7 +2,7 @@
 
     python -m tests.bench.desktop_promises start [--rounds 7]
     python -m tests.bench.desktop_promises idle [--seconds 60]
-    python -m tests.bench.desktop_promises smooth [--seconds 6]
+    python -m tests.bench.desktop_promises smooth [--seconds 6] [--mbps 30]
     python -m tests.bench.desktop_promises many
 
 `start`: from the start of the process to the painted window, to the engine's first answer, to a loaded model. `idle`:
@@ -146,7 +146,8 @@ def smooth(arguments: argparse.Namespace) -> None:
         with source.open("wb") as file:
             file.truncate(GIB * 2**30)
         write_card(root, "big", BIG, FILE)
-        with mirror(source) as (url, _), _watched(Path(name), root, SPARK_HUB_ENDPOINT=url) as somebody:
+        rate = arguments.mbps * 1e6
+        with mirror(source, rate) as (url, _), _watched(Path(name), root, SPARK_HUB_ENDPOINT=url) as somebody:
             _step_back_server()
             _measure_load(somebody, BaseDir(root), arguments.seconds)
 
@@ -179,7 +180,8 @@ def _measure_load(somebody: Person, base: BaseDir, seconds: float) -> None:
         for thread in (*askers, loading):
             thread.join()
     print(f"{sum(tokens) / (time.monotonic() - began):.0f} pieces a second in {STREAMS} streams")
-    print(f"{len(done)} downloads of {GIB} GiB, each in {statistics.median(done):.1f} s")
+    each = f", each in {statistics.median(done):.1f} s" if done else ""
+    print(f"{len(done)} whole downloads of {GIB} GiB{each}")
 
 
 def _use(somebody: Person, page: str, seconds: float) -> None:
@@ -289,6 +291,11 @@ def main() -> None:
         command.set_defaults(work=work)
         if name == "start":
             command.add_argument("--rounds", type=int, default=7)
+        if name == "smooth":
+            help = (
+                "megabytes a second of each of the four connections; 0: as fast as this machine serves itself"
+            )
+            command.add_argument("--mbps", type=float, default=30, help=help)
         if name in ("idle", "smooth"):
             command.add_argument("--seconds", type=float, default=60.0 if name == "idle" else 6.0)
     arguments = parser.parse_args()

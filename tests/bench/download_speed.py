@@ -28,18 +28,20 @@ from tests.support.hub_mirror import HubMirror
 NAME, FILE = "bench/big-GGUF", "big-Q8_0.gguf"
 
 
-def _serve(source: Path, pipe: Connection) -> None:
-    with HubMirror() as hub:
+def _serve(source: Path, pipe: Connection, bytes_per_second: float) -> None:
+    with HubMirror(bytes_per_second=bytes_per_second) as hub:
         repository = hub.add(NAME, {FILE: source})
         pipe.send((hub.url, repository.commit))
         pipe.recv()
 
 
 @contextlib.contextmanager
-def mirror(source: Path) -> Iterator[tuple[str, str]]:
-    """The address and the commit of a hub in another process."""
+def mirror(source: Path, bytes_per_second: float = 0) -> Iterator[tuple[str, str]]:
+    """The address and the commit of a hub in another process; `bytes_per_second` of each connection (0: any)."""
     here, there = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(source, there), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(source, there, bytes_per_second), daemon=True
+    )
     process.start()
     try:
         yield here.recv()

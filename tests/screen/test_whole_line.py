@@ -133,7 +133,6 @@ def _the_runner_is_killed(somebody: Person) -> None:
     os.kill(_process(somebody, " runner").pid, signal.SIGKILL)
     somebody.sees(".*is restarting")
     somebody.sees("The model stopped unexpectedly")
-    somebody.sees("Phi-4-mini is running again")
     somebody.click("Retry", 30)
     _is_answering(somebody)
 
