@@ -16,6 +16,7 @@ from spark_engine.engine.pip_progress import PipProgress
 
 VENV = ROOT / ".venv"
 STAMP = VENV / "spark-setup.json"
+COMPILED = Path("spark_engine", "backends", "kernels")
 LEAST_ADVANCE = 0.02
 _PIP_SETTINGS = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONUNBUFFERED": "1"}
 _MB = 1_000_000
@@ -64,10 +65,12 @@ def _stamped() -> set[str]:
 
 
 def _digest() -> str:
-    """Of all that decides what is installed: the pins, the interpreter, and where the sources lie."""
+    """Of all that decides what is installed: the pins, the interpreter, where the sources lie, and what is compiled."""
     digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes())
     digest.update((VENV / "pyvenv.cfg").read_bytes())
     digest.update(str(ROOT).encode())
+    for source in sorted((ROOT / COMPILED).glob("*")):
+        digest.update(source.read_bytes())
     return digest.hexdigest()
 
 

@@ -63,7 +63,7 @@ class OnnxDecoder:
             yield LoadStep(0.5 * fraction, "reading the model")
         yield LoadStep(0.5, "preparing the model")
         threads = plan.threads or threads_for(_size(config.file.parent))
-        self._open(config, *open_decoder(config, threads))
+        self._open(config, *open_decoder(config, threads, kernels=plan.kernels))
         yield LoadStep(0.95, "warming up")
         self.forward([SlotInput(0, 0, [0], True)])
         self.free(0)

@@ -1,22 +1,25 @@
-"""Reads an ONNX file's graph without the onnx package: which operators it has, and what each one computes from.
+"""Reads an ONNX file's graph without the onnx package, and makes small changes to it: one more output, other kernels.
 
-An ONNX file is a protocol buffer: a sequence of fields, each a number, a kind and a value. Nothing here trusts the
-file: every length is checked against what is there. Field numbers are those of onnx.proto.
+Field numbers are those of onnx.proto.
 """
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
+from spark_engine.backends.onnx_wire import field, fields, integer, integers, text
+
 MOST_NODES = 200_000
-_GRAPH = 7
-_NODE, _OUTPUT = 1, 12
-_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR = 1, 2, 4
+_GRAPH, _OPERATOR_SET = 7, 8
+_NODE, _INITIALIZER, _OUTPUT = 1, 5, 12
+_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 4, 5, 7
+_ATTRIBUTE_NAME, _ATTRIBUTE_INTEGER = 1, 3
+_TENSOR_TYPE, _TENSOR_NAME = 2, 8
+_SET_DOMAIN, _SET_VERSION = 1, 2
 _NAME = 1
-_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
 
 class Node(Struct, frozen=True):
@@ -41,12 +44,12 @@ def mapped(file: Path) -> Iterator[memoryview]:
 def nodes(model: memoryview) -> list[Node]:
     """The nodes of a model's main graph. ValueError when the bytes are no model, or have too many of them."""
     found: list[Node] = []
-    for number, graph in _fields(model):
+    for number, graph in fields(model):
         if number != _GRAPH:
             continue
-        for inner, value in _fields(graph):
+        for inner, value in fields(graph):
             if inner == _NODE:
-                found.append(_node(value))
+                found.append(read_node(value))
                 if len(found) > MOST_NODES:
                     raise ValueError("more nodes than a model has")
     return found
@@ -55,74 +58,54 @@ def nodes(model: memoryview) -> list[Node]:
 def with_output(model: bytes, name: str) -> bytes:
     """The model with one more output. A later part of a message is merged into an earlier one, so a second graph
     that has nothing but this output is enough."""
-    output = _field(_OUTPUT, _field(_NAME, name.encode()))
-    return model + _field(_GRAPH, output)
+    output = field(_OUTPUT, field(_NAME, name.encode()))
+    return model + field(_GRAPH, output)
 
 
-def _node(data: memoryview) -> Node:
+def in_domain(
+    model: bytes, domain: str, wanted: Callable[[memoryview, dict[str, int]], bool]
+) -> bytes | None:
+    """The model with every node for which `wanted` holds in another domain of operators, which must be as long a name
+    as the node's own; None when there is no such node. `wanted` gets a node, and the element types of the model's
+    tensors by name. ValueError as in `nodes`."""
+    changed, name, found = bytearray(model), domain.encode(), 0
+    with memoryview(changed) as view:
+        graphs = [graph for number, graph in fields(view) if number == _GRAPH]
+        types = dict(_tensor(t) for graph in graphs for n, t in fields(graph) if n == _INITIALIZER)
+        for node in (value for graph in graphs for number, value in fields(graph) if number == _NODE):
+            place = next((value for number, value in fields(node) if number == _NODE_DOMAIN), None)
+            if place is not None and len(place) == len(name) and wanted(node, types):
+                place[:] = name
+                found += 1
+    declared = field(_SET_DOMAIN, name) + integer(_SET_VERSION, 1)
+    return bytes(changed) + field(_OPERATOR_SET, declared) if found else None
+
+
+def integers_of(node: memoryview) -> dict[str, int]:
+    """A node's attributes that are whole numbers, by name; those at their default value of 0 may be missing."""
+    found = {}
+    for attribute in (value for number, value in fields(node) if number == _NODE_ATTRIBUTE):
+        for name in (text(value) for number, value in fields(attribute) if number == _ATTRIBUTE_NAME):
+            found[name] = next((v for n, v in integers(attribute) if n == _ATTRIBUTE_INTEGER), 0)
+    return found
+
+
+def _tensor(data: memoryview) -> tuple[str, int]:
+    """An initializer's name and element type."""
+    name = next((text(value) for number, value in fields(data) if number == _TENSOR_NAME), "")
+    return name, next((value for number, value in integers(data) if number == _TENSOR_TYPE), 0)
+
+
+def read_node(data: memoryview) -> Node:
+    """A node's operator and what it reads and writes."""
     inputs: list[str] = []
     outputs: list[str] = []
     operator = ""
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == _NODE_INPUT:
-            inputs.append(_text(value))
+            inputs.append(text(value))
         elif number == _NODE_OUTPUT:
-            outputs.append(_text(value))
+            outputs.append(text(value))
         elif number == _NODE_OPERATOR:
-            operator = _text(value)
+            operator = text(value)
     return Node(operator, tuple(inputs), tuple(outputs))
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """Numbers and contents of the fields that have a length; the others are passed over."""
-    place = 0
-    while place < len(data):
-        key, place = _varint(data, place)
-        number, kind = key >> 3, key & 7
-        if kind == _LENGTH:
-            length, place = _varint(data, place)
-            value, place = _cut(data, place, length)
-            yield number, value
-        elif kind == _VARINT:
-            _, place = _varint(data, place)
-        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
-            _, place = _cut(data, place, 8 if kind == _EIGHT_BYTES else 4)
-        else:
-            raise ValueError("a field of a kind that ONNX files do not have")
-
-
-def _varint(data: memoryview, place: int) -> tuple[int, int]:
-    """A number of at most 64 bits, seven to a byte, and the place after it."""
-    number = 0
-    for shift in range(0, 70, 7):
-        if place >= len(data):
-            break
-        byte = data[place]
-        place += 1
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, place
-    raise ValueError("a number that does not end")
-
-
-def _cut(data: memoryview, place: int, length: int) -> tuple[memoryview, int]:
-    end = place + length
-    if end > len(data):
-        raise ValueError("a field that is longer than what holds it")
-    return data[place:end], end
-
-
-def _text(value: memoryview) -> str:
-    return bytes(value).decode("utf-8", "replace")
-
-
-def _field(number: int, body: bytes) -> bytes:
-    return _number(number << 3 | _LENGTH) + _number(len(body)) + body
-
-
-def _number(value: int) -> bytes:
-    told = bytearray()
-    while value > 127:
-        told.append(value & 127 | 128)
-        value >>= 7
-    return bytes((*told, value))

@@ -1,11 +1,13 @@
-"""Opens an ONNX decoder so that it also gives its final hidden states, which exported files keep to themselves."""
+"""Opens an ONNX decoder so that it also gives its final hidden states, which exported files keep to themselves, and
+computes with Spark's own kernels where they can do what it needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import onnxruntime as ort
 
 from spark_engine.backends.onnx_config import OnnxConfig
-from spark_engine.backends.onnx_graph import Node, mapped, nodes, with_output
+from spark_engine.backends.onnx_graph import Node, nodes, with_output
+from spark_engine.backends.onnx_kernels import with_kernels
 from spark_engine.backends.onnx_session import open_session
 
 MOST_BYTES = 512 * 1024 * 1024
@@ -21,19 +23,39 @@ _BEFORE_HEAD = frozenset(
 _NUMBERS = ("tensor(float)", "tensor(float16)")
 
 
-def open_decoder(config: OnnxConfig, threads: int) -> tuple[ort.InferenceSession, str]:
+def open_decoder(
+    config: OnnxConfig, threads: int, *, kernels: bool = True
+) -> tuple[ort.InferenceSession, str]:
     """The session of a decoder, and the name of its output of final hidden states [batch, tokens, hidden]; an empty
-    name when it has none and cannot be made to give it. Logits are the same with that output and without."""
-    name = _final_states(config)
-    if name:
+    name when it has none and cannot be made to give it. Logits are the same with that output and without. `kernels`:
+    Spark's own do what they can of it."""
+    weights = config.file.parent.absolute()
+    for model, name, has_kernels in _changed(config, kernels):
         try:
-            model = with_output(config.file.read_bytes(), name)
-            session = open_session(model, threads, weights=config.file.parent.absolute())
+            session = open_session(model, threads, weights=weights, kernels=has_kernels)
         except Exception:  # whatever is wrong with it, the file as it stands decides
-            return open_session(config.file, threads), ""
-        if _is_hidden(session, name):
+            continue
+        if not name or _is_hidden(session, name):
             return session, name
     return open_session(config.file, threads), ""
+
+
+def _changed(config: OnnxConfig, kernels: bool) -> Iterator[tuple[bytes, str, bool]]:
+    """The model's bytes with what can be added to it, the best first: bytes, hidden output, whether kernels are in."""
+    try:
+        if config.file.stat().st_size > MOST_BYTES:
+            return
+        model = config.file.read_bytes()
+        name = final_states(nodes(memoryview(model)), config.logits)
+        quick = with_kernels(model) if kernels else None
+    except (OSError, ValueError):
+        return
+    if quick is not None and name:
+        yield with_output(quick, name), name, True
+    if quick is not None:
+        yield quick, "", True
+    if name:
+        yield with_output(model, name), name, False
 
 
 def final_states(graph: Sequence[Node], logits: str) -> str:
@@ -43,16 +65,6 @@ def final_states(graph: Sequence[Node], logits: str) -> str:
     if head not in maker or maker[head].operator not in _HEADS or not maker[head].inputs:
         return ""
     return _back(maker, maker[head].inputs[0], _BEFORE_HEAD)
-
-
-def _final_states(config: OnnxConfig) -> str:
-    try:
-        if config.file.stat().st_size > MOST_BYTES:
-            return ""
-        with mapped(config.file) as model:
-            return final_states(nodes(model), config.logits)
-    except (OSError, ValueError):
-        return ""
 
 
 def _back(maker: dict[str, Node], name: str, through: frozenset[str]) -> str:

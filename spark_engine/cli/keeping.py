@@ -30,7 +30,7 @@ def options(
 ) -> None:
     """Show or change how a model is loaded and kept.
 
-    Names are context, slots, threads, cache_mb, prompt_lookup, keep_alive_s and pinned.
+    Names are context, slots, threads, cache_mb, prompt_lookup, kernels, keep_alive_s and pinned.
     """
     run(Shell(json, base_dir), lambda shell: _options(shell, model, changes or []))
 

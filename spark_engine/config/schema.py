@@ -125,6 +125,13 @@ SETTINGS: tuple[Setting, ...] = (
         effect="load",
     ),
     Setting(
+        "models.kernels",
+        True,
+        "Compute 4-bit ONNX models with Spark's own arithmetic on processors that have AVX2; off: with onnxruntime's.",
+        label="Own 4-bit arithmetic",
+        effect="load",
+    ),
+    Setting(
         "models.cache_mb",
         0,
         "Memory for the conversations that one model keeps in mind; 0 takes half of what is free when it is loaded.",

@@ -135,6 +135,7 @@ def load_plan(model: ModelEntry, variant: VariantEntry, options: LoadOptions, ad
         slots=options.slots or 1,
         threads=options.threads or 0,
         prompt_lookup=bool(options.prompt_lookup),
+        kernels=bool(options.kernels),
         kv_bytes=admitted.kv_bytes,
         kind=variant.kind,
         pooling=model.pooling,

@@ -77,6 +77,7 @@ class SavedOptions:
             threads=self._config.integer("models.threads"),
             cache_mb=self._config.integer("models.cache_mb"),
             prompt_lookup=self._config.flag("models.prompt_lookup"),
+            kernels=self._config.flag("models.kernels"),
             keep_alive_s=self._config.integer("models.keep_alive_s"),
             pinned=False,
         )

@@ -17,7 +17,8 @@ from spark_engine.types.models import ModelFormat, ModelKind, Pooling
 class LoadPlan(Struct, frozen=True):
     """What to load and how. `path` is the model's folder or file; `context` tokens per sequence, prompt and
     answer together; `slots` sequences that may run at once; `threads` 0 means all physical cores; `kv_bytes` most
-    memory for the key/value cache, 0 leaves it to the runner; `pooling` None leaves it to the model's files."""
+    memory for the key/value cache, 0 leaves it to the runner; `kernels`: Spark's own arithmetic where it has one;
+    `pooling` None leaves it to the model's files."""
 
     variant: str
     format: ModelFormat
@@ -29,6 +30,7 @@ class LoadPlan(Struct, frozen=True):
     template: str = ""
     kv_bytes: int = 0
     prompt_lookup: bool = True
+    kernels: bool = True
     kind: ModelKind = "generator"
     pooling: Pooling | None = None
 

@@ -53,6 +53,7 @@ class OptionsBody(Body):
     threads: int | None = None
     cache_mb: int | None = None
     prompt_lookup: bool | None = None
+    kernels: bool | None = None
     keep_alive_s: int | None = None
     pinned: bool | None = None
 

@@ -1,0 +1,287 @@
+// Packs 4-bit weights and multiplies with them, by AVX-512 VNNI or AVX2.
+#include "int4_matrix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#define SPARK_X86 1
+#if defined(_MSC_VER)
+#include <intrin.h>
+#define SPARK_TARGET(features)
+#else
+#define SPARK_TARGET(features) __attribute__((target(features)))
+#endif
+#endif
+
+namespace int4 {
+namespace {
+
+constexpr size_t kScales = kWeightBytes, kZeros = kScales + kColumns * sizeof(float);
+constexpr size_t kPanel = 64;      // rows that pass a tile before the next one: they stay in the second cache
+constexpr size_t kAhead = 32;      // blocks that are asked for ahead of their use
+constexpr int kSymmetricZero = 8;  // where no zero points are given
+
+// One block of 16 columns times some rows, and where they lie.
+struct Work {
+  const uint8_t* tile;
+  size_t stride, blocks;
+  const int8_t* values;
+  const float* scales;
+  const int32_t* sums;
+  float* out;
+  size_t pitch;  // floats from a row of `out` to the next
+};
+
+using Kernel = void (*)(const Work&);
+
+struct Kernels {
+  size_t most_rows;
+  const Kernel* plain;  // by number of rows
+  const Kernel* with_zeros;
+};
+
+int32_t four_bytes(const int8_t* from) {
+  int32_t told;
+  std::memcpy(&told, from, 4);
+  return told;
+}
+
+#if SPARK_X86
+
+// Sums stay in registers only where the loop over the rows is unrolled.
+#if defined(__clang__)
+#define SPARK_EACH_ROW _Pragma("unroll") for (int r = 0; r < R; r++)
+#elif defined(__GNUC__)
+#define SPARK_EACH_ROW _Pragma("GCC unroll 8") for (int r = 0; r < R; r++)
+#else
+#define SPARK_EACH_ROW for (int r = 0; r < R; r++)
+#endif
+
+template <int R, bool Z>
+SPARK_TARGET("avx512f,avx512bw,avx512vl,avx512vnni,fma")
+void vnni(const Work& w) {
+  constexpr int kChains = R <= 4 ? 2 : 1;  // few rows wait for each other's sums
+  const size_t depth = w.blocks * kBlock;
+  const __m512i low = _mm512_set1_epi8(15);
+  __m512 total[R];
+  SPARK_EACH_ROW total[r] = _mm512_setzero_ps();
+  const uint8_t* tile = w.tile;
+  for (size_t b = 0; b < w.blocks; b++, tile += w.stride) {
+    for (size_t line = 0; line < w.stride; line += 64)
+      _mm_prefetch(reinterpret_cast<const char*>(tile + w.stride * kAhead + line), _MM_HINT_T0);
+    __m512i sum[R][kChains];
+    SPARK_EACH_ROW {
+      const int32_t minus = w.sums[r * w.blocks + b];
+      sum[r][0] = Z ? _mm512_mullo_epi32(_mm512_loadu_si512(tile + kZeros), _mm512_set1_epi32(minus))
+                    : _mm512_set1_epi32(kSymmetricZero * minus);
+      if (kChains > 1) sum[r][kChains - 1] = _mm512_setzero_si512();
+    }
+    const int8_t* row = w.values + b * kBlock;
+    for (int j = 0; j < 4; j++) {
+      const __m512i both = _mm512_loadu_si512(tile + 64 * j);
+      const __m512i first = _mm512_and_si512(both, low);
+      const __m512i second = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
+      SPARK_EACH_ROW {
+        const int8_t* at = row + r * depth + 8 * j;
+        sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], first, _mm512_set1_epi32(four_bytes(at)));
+        sum[r][kChains - 1] = _mm512_dpbusd_epi32(sum[r][kChains - 1], second, _mm512_set1_epi32(four_bytes(at + 4)));
+      }
+    }
+    const __m512 scale = _mm512_loadu_ps(reinterpret_cast<const float*>(tile + kScales));
+    SPARK_EACH_ROW {
+      const __m512i whole = kChains > 1 ? _mm512_add_epi32(sum[r][0], sum[r][kChains - 1]) : sum[r][0];
+      const __m512 factor = _mm512_mul_ps(scale, _mm512_set1_ps(w.scales[r * w.blocks + b]));
+      total[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole), factor, total[r]);
+    }
+  }
+  SPARK_EACH_ROW _mm512_storeu_ps(w.out + r * w.pitch, total[r]);
+}
+
+// Half a tile at a time. Sums of products fit into 16 bits: 8 x 2 x 15 x 127 is 30,480.
+template <int R, bool Z>
+SPARK_TARGET("avx2,fma")
+void avx2(const Work& w) {
+  const size_t depth = w.blocks * kBlock;
+  const __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+  for (int half = 0; half < 2; half++) {
+    __m256 total[R];
+    SPARK_EACH_ROW total[r] = _mm256_setzero_ps();
+    const uint8_t* tile = w.tile;
+    for (size_t b = 0; b < w.blocks; b++, tile += w.stride) {
+      if (half == 0)
+        for (size_t line = 0; line < w.stride; line += 64)
+          _mm_prefetch(reinterpret_cast<const char*>(tile + w.stride * kAhead + line), _MM_HINT_T0);
+      __m256i sum[R];
+      SPARK_EACH_ROW sum[r] = _mm256_setzero_si256();
+      const int8_t* row = w.values + b * kBlock;
+      for (int j = 0; j < 4; j++) {
+        const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(tile + 64 * j + 32 * half));
+        const __m256i first = _mm256_and_si256(both, low);
+        const __m256i second = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
+        SPARK_EACH_ROW {
+          const int8_t* at = row + r * depth + 8 * j;
+          sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(first, _mm256_set1_epi32(four_bytes(at))));
+          sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(second, _mm256_set1_epi32(four_bytes(at + 4))));
+        }
+      }
+      const __m256 scale = _mm256_loadu_ps(reinterpret_cast<const float*>(tile + kScales) + 8 * half);
+      SPARK_EACH_ROW {
+        const int32_t minus = w.sums[r * w.blocks + b];
+        const __m256i* zeros = reinterpret_cast<const __m256i*>(tile + kZeros) + half;
+        const __m256i shift = Z ? _mm256_mullo_epi32(_mm256_loadu_si256(zeros), _mm256_set1_epi32(minus))
+                                : _mm256_set1_epi32(kSymmetricZero * minus);
+        const __m256i whole = _mm256_add_epi32(_mm256_madd_epi16(sum[r], ones), shift);
+        const __m256 factor = _mm256_mul_ps(scale, _mm256_set1_ps(w.scales[r * w.blocks + b]));
+        total[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole), factor, total[r]);
+      }
+    }
+    SPARK_EACH_ROW _mm256_storeu_ps(w.out + r * w.pitch + 8 * half, total[r]);
+  }
+}
+
+const Kernel kVnni[] = {nullptr,        vnni<1, false>, vnni<2, false>, vnni<3, false>, vnni<4, false>,
+                        vnni<5, false>, vnni<6, false>, vnni<7, false>, vnni<8, false>};
+const Kernel kVnniZeros[] = {nullptr,       vnni<1, true>, vnni<2, true>, vnni<3, true>, vnni<4, true>,
+                             vnni<5, true>, vnni<6, true>, vnni<7, true>, vnni<8, true>};
+const Kernel kAvx2[] = {nullptr, avx2<1, false>, avx2<2, false>, avx2<3, false>, avx2<4, false>};
+const Kernel kAvx2Zeros[] = {nullptr, avx2<1, true>, avx2<2, true>, avx2<3, true>, avx2<4, true>};
+
+enum Level { kNone, kAvx2Level, kVnniLevel };
+
+#if defined(_MSC_VER)
+Level find_level() {
+  int r[4];
+  __cpuidex(r, 1, 0);
+  const bool saves = r[2] >> 27 & 1, fma = r[2] >> 12 & 1;
+  const uint64_t state = saves ? _xgetbv(0) : 0;
+  __cpuidex(r, 7, 0);
+  const bool avx2 = (r[1] >> 5 & 1) && fma && (state & 6) == 6;
+  const bool wide = (r[1] >> 16 & 1) && (r[1] >> 30 & 1) && (r[1] >> 31 & 1) && (r[2] >> 11 & 1);
+  return avx2 && wide && (state & 0xe6) == 0xe6 ? kVnniLevel : avx2 ? kAvx2Level : kNone;
+}
+#else
+Level find_level() {
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return kNone;
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+  return wide ? kVnniLevel : kAvx2Level;
+}
+#endif
+
+Level level() {
+  static const Level found = [] {
+    const Level best = find_level();
+    const char* asked = std::getenv("SPARK_KERNELS");  // for tests: the same bits by another way
+    return asked && !std::strcmp(asked, "avx2") ? std::min(best, kAvx2Level) : best;
+  }();
+  return found;
+}
+
+Kernels kernels() { return level() == kVnniLevel ? Kernels{8, kVnni, kVnniZeros} : Kernels{4, kAvx2, kAvx2Zeros}; }
+
+#else
+
+Kernels kernels() { return {0, nullptr, nullptr}; }
+
+#endif
+
+int half_byte(const uint8_t* from, size_t index) { return index % 2 ? from[index / 2] >> 4 : from[index / 2] & 15; }
+
+}  // namespace
+
+#if SPARK_X86
+bool is_supported() { return level() != kNone; }
+#else
+bool is_supported() { return false; }
+#endif
+
+void Rows::resize(size_t rows, size_t depth) {
+  count = rows;
+  blocks = depth / kBlock;
+  if (values.size() < rows * depth) values.resize(rows * depth);
+  if (scales.size() < rows * blocks) {
+    scales.resize(rows * blocks);
+    sums.resize(rows * blocks);
+  }
+}
+
+void Rows::round(const float* source, size_t first, size_t last) {
+  for (size_t at = first * blocks; at < last * blocks; at++) {
+    const float* from = source + at * kBlock;
+    float largest = 0;
+    for (int i = 0; i < kBlock; i++) largest = std::max(largest, std::fabs(from[i]));
+    const float scale = largest / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0.0f;
+    int32_t sum = 0;
+    for (int i = 0; i < kBlock; i++) {
+      const int32_t value = static_cast<int32_t>(std::nearbyintf(from[i] * inverse));
+      values[at * kBlock + i] = static_cast<int8_t>(value);
+      sum -= value;
+    }
+    scales[at] = scale;
+    sums[at] = sum;
+  }
+}
+
+Matrix::Matrix(size_t depth, size_t columns, size_t block, bool has_zeros)
+    : depth_(depth),
+      columns_(columns),
+      block_(block),
+      tiles_((columns + kColumns - 1) / kColumns),
+      blocks_(depth / kBlock),
+      has_zeros_(has_zeros),
+      stride_(has_zeros ? kZeros + kColumns * sizeof(int32_t) : kZeros),
+      packed_(tiles_ * blocks_ * stride_) {}
+
+void Matrix::pack(const uint8_t* weights, const float* scales, const uint8_t* zeros, size_t first, size_t last) {
+  const size_t groups = depth_ / block_, wide = block_ / kBlock, zero_bytes = (groups + 1) / 2;
+  for (size_t t = first; t < last; t++)
+    for (size_t b = 0; b < blocks_; b++) {
+      uint8_t* tile = packed_.get() + (t * blocks_ + b) * stride_;
+      const size_t present = std::min<size_t>(kColumns, columns_ - t * kColumns), group = b / wide;
+      if (present < kColumns) std::memset(tile, 0, stride_);
+      for (size_t c = 0; c < present; c++) {
+        const size_t n = t * kColumns + c;
+        const uint8_t* from = weights + (n * depth_ + b * kBlock) / 2;
+        for (int j = 0; j < 4; j++) {
+          const uint8_t* s = from + 4 * j;
+          uint8_t* to = tile + 64 * j + 4 * c;
+          to[0] = static_cast<uint8_t>((s[0] & 15) | s[2] << 4);
+          to[1] = static_cast<uint8_t>(s[0] >> 4 | (s[2] & 0xf0));
+          to[2] = static_cast<uint8_t>((s[1] & 15) | s[3] << 4);
+          to[3] = static_cast<uint8_t>(s[1] >> 4 | (s[3] & 0xf0));
+        }
+        std::memcpy(tile + kScales + 4 * c, scales + n * groups + group, sizeof(float));
+        if (has_zeros_) {
+          const int32_t zero = half_byte(zeros + n * zero_bytes, group);
+          std::memcpy(tile + kZeros + 4 * c, &zero, sizeof zero);
+        }
+      }
+    }
+}
+
+void Matrix::multiply(const Rows& rows, float* out, size_t first, size_t last) const {
+  const Kernels all = kernels();
+  const Kernel* kernel = has_zeros_ ? all.with_zeros : all.plain;
+  float edge[8 * kColumns];
+  for (size_t panel = 0; panel < rows.count; panel += kPanel)
+    for (size_t t = first; t < last; t++) {
+      const size_t present = std::min<size_t>(kColumns, columns_ - t * kColumns);
+      for (size_t r = panel; r < std::min(rows.count, panel + kPanel);) {
+        const size_t together = std::min(all.most_rows, std::min(rows.count, panel + kPanel) - r);
+        const bool is_whole = present == kColumns;
+        float* to = out + r * columns_ + t * kColumns;
+        kernel[together]({packed_.get() + t * blocks_ * stride_, stride_, blocks_, rows.values.data() + r * depth_,
+                          rows.scales.data() + r * blocks_, rows.sums.data() + r * blocks_, is_whole ? to : edge,
+                          is_whole ? columns_ : kColumns});
+        for (size_t i = 0; !is_whole && i < together; i++)
+          std::memcpy(to + i * columns_, edge + i * kColumns, present * sizeof(float));
+        r += together;
+      }
+    }
+}
+
+}  // namespace int4

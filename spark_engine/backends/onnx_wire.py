@@ -1,0 +1,81 @@
+"""Protocol buffers, as ONNX files are written: a sequence of fields, each a number, a kind and a value.
+
+Nothing here trusts what it reads: every length is checked against what is there.
+"""
+
+from collections.abc import Iterator
+
+_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+
+
+def fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Numbers and contents of the fields that have a length."""
+    return ((number, value) for number, value in _all_fields(data) if isinstance(value, memoryview))
+
+
+def integers(data: memoryview) -> Iterator[tuple[int, int]]:
+    """Numbers and values of the fields that are whole numbers."""
+    return ((number, value) for number, value in _all_fields(data) if isinstance(value, int))
+
+
+def _all_fields(data: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+    """Numbers and values of all fields; those of four and eight bytes are passed over."""
+    place = 0
+    while place < len(data):
+        key, place = _varint(data, place)
+        number, kind = key >> 3, key & 7
+        if kind == _LENGTH:
+            length, place = _varint(data, place)
+            value, place = _cut(data, place, length)
+            yield number, value
+        elif kind == _VARINT:
+            told, place = _varint(data, place)
+            yield number, told
+        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
+            _, place = _cut(data, place, 8 if kind == _EIGHT_BYTES else 4)
+        else:
+            raise ValueError("a field of a kind that ONNX files do not have")
+
+
+def _varint(data: memoryview, place: int) -> tuple[int, int]:
+    """A number of at most 64 bits, seven to a byte, and the place after it."""
+    number = 0
+    for shift in range(0, 70, 7):
+        if place >= len(data):
+            break
+        byte = data[place]
+        place += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, place
+    raise ValueError("a number that does not end")
+
+
+def _cut(data: memoryview, place: int, length: int) -> tuple[memoryview, int]:
+    end = place + length
+    if end > len(data):
+        raise ValueError("a field that is longer than what holds it")
+    return data[place:end], end
+
+
+def text(value: memoryview) -> str:
+    """A name; what is no UTF-8 becomes a question mark."""
+    return bytes(value).decode("utf-8", "replace")
+
+
+def field(number: int, body: bytes) -> bytes:
+    """A field that has a length."""
+    return _number(number << 3 | _LENGTH) + _number(len(body)) + body
+
+
+def integer(number: int, value: int) -> bytes:
+    """A field that is a whole number."""
+    return _number(number << 3 | _VARINT) + _number(value)
+
+
+def _number(value: int) -> bytes:
+    told = bytearray()
+    while value > 127:
+        told.append(value & 127 | 128)
+        value >>= 7
+    return bytes((*told, value))
