@@ -3,7 +3,6 @@
 import asyncio
 
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QApplication
 
 from app.actions import Actions
 from app.announcer import Announcer
@@ -12,14 +11,15 @@ from app.conversion_notices import ConversionNotices
 from app.dashboard.window import Window
 from app.download_notices import DownloadNotices
 from app.engine_process import CALLER, EngineLink
+from app.making_ahead import MakingAhead
 from app.notices import Notice, NoticeBoard
 from app.problem_notices import ProblemNotices
 from app.repairs import carry_out
 from app.store import Store
 from app.tray import Tray
 from app.tray_watch import TrayWatch
-from app.widgets.told import tell_of_drawn_widgets
 from spark_engine.client.http import SparkClient
+from spark_engine.client.process import Launch
 from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
 
@@ -40,13 +40,14 @@ TRAY_GRACE_MS = 3000
 
 
 class Desktop(QObject):
-    """Lives as long as the app. `run()` returns when the user quits, after everything has ended."""
+    """Lives as long as the app. `run()` returns when the user quits, after everything has ended. `launch`: an engine
+    that is on its way already."""
 
-    def __init__(self, base: BaseDir, *, hidden: bool = False) -> None:
+    def __init__(self, base: BaseDir, *, hidden: bool = False, launch: Launch | None = None) -> None:
         super().__init__()
         self.store, self.board = Store(self), NoticeBoard(self)
         self.client = SparkClient(base, caller=CALLER)
-        self.link = EngineLink(base, self.client, self.store, self.board)
+        self.link = EngineLink(base, self.client, self.store, self.board, launch)
         self.actions = Actions(self.client, self.link, self.board)
         self.downloads = DownloadNotices(self.store, self.actions, self.board)
         self.conversions = ConversionNotices(self.store, self.board)
@@ -56,6 +57,7 @@ class Desktop(QObject):
             self.store, self.board, lambda repair: carry_out(repair, self.window.context)
         )
         self.announcer = Announcer(self.board)
+        MakingAhead(self.store, self.window, self)
         self.tray, self._tray_watch = Tray(self.store, self.actions, base, self), TrayWatch(self)
         self._quit = asyncio.Event()
         self._hint_given = False
@@ -130,12 +132,3 @@ class Desktop(QObject):
     def _announce(self, notice: Notice) -> None:
         if not self.window.isActiveWindow():
             self.announcer.announce(notice)
-
-
-def make_ready(app: QApplication) -> None:
-    """What Qt must know about this program before any window is made."""
-    app.setApplicationName("spark")
-    app.setApplicationDisplayName("Spark")
-    app.setDesktopFileName("spark")
-    app.setQuitOnLastWindowClosed(False)
-    tell_of_drawn_widgets()

@@ -9,7 +9,7 @@ from app.link import Connected, Lost, Refused, Searching, Starting, Stopped
 from app.notices import Notice, NoticeBoard, Remedy, from_error
 from app.store import Store
 from spark_engine.client.http import SparkClient
-from spark_engine.client.process import EngineProcess, start_engine, stop_engine
+from spark_engine.client.process import EngineProcess, Launch, start_engine, stop_engine
 from spark_engine.errors import SparkError, StartRefused
 from spark_engine.life.run_mark import note_end
 from spark_engine.paths import BaseDir
@@ -25,10 +25,19 @@ class EngineLink:
     """The one owner of the engine's life on the app's side; `run()` for as long as the app runs.
 
     The end of the event stream is the only sign it goes by. An engine that announced `stopping` is left stopped;
-    one that vanished is started again. `quit()` ends the engine only if this app started it.
+    one that vanished is started again. `quit()` ends the engine only if this app started it. `launch`: the first one,
+    on its way already.
     """
 
-    def __init__(self, base: BaseDir, client: SparkClient, store: Store, board: NoticeBoard) -> None:
+    def __init__(
+        self,
+        base: BaseDir,
+        client: SparkClient,
+        store: Store,
+        board: NoticeBoard,
+        launch: Launch | None = None,
+    ) -> None:
+        self._launch = launch
         self._base, self._client, self._store, self._board = base, client, store, board
         self._engine: EngineProcess | None = None
         self._wanted = asyncio.Event()
@@ -69,6 +78,8 @@ class EngineLink:
     async def quit(self) -> None:
         """End the engine if this app started it."""
         engine, self._engine = self._engine, None
+        if self._launch is not None:
+            await self._launch.stop()
         if engine is not None:
             await engine.stop()
 
@@ -76,7 +87,8 @@ class EngineLink:
         """The running engine, else a new one. Ownership survives a mere loss of the connection."""
         self._wanted.clear()
         self._store.set_link(Starting())
-        found = await start_engine(self._base, caller=CALLER)
+        launch, self._launch = self._launch, None
+        found = await start_engine(self._base, caller=CALLER, launch=launch)
         mine = self._engine
         if mine is None or mine.endpoint.pid != found.endpoint.pid:
             self._engine = found

@@ -1,4 +1,4 @@
-"""Starts the desktop app: one per base directory, window first, engine after."""
+"""Starts the desktop app: one per base directory; the engine starts while the window is being made."""
 
 import argparse
 import asyncio
@@ -8,17 +8,22 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import qasync
 from PySide6.QtWidgets import QApplication
 
-from app.desktop import Desktop, make_ready
 from app.instance import SingleInstance
+from app.make_ready import make_ready
 from app.preferences import read_preferences
 from app.theme import Appearance
 from spark_engine import logs
+from spark_engine.client.process import Launch, launch_engine
 from spark_engine.life.run_mark import RunMark
-from spark_engine.paths import base_dir
+from spark_engine.paths import BaseDir, base_dir
+
+if TYPE_CHECKING:
+    from app.desktop import Desktop
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,23 +38,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     instance = SingleInstance(base, app)
     if not instance.take():
         return 0 if options.hidden or instance.call_first() else _deaf()
+    launch = launch_engine(base)
     with contextlib.suppress(OSError):  # a full disk must not keep the window away
         logs.setup("app", base.logs)
     Appearance(app, options.theme or read_preferences(base).forced_theme)
     with RunMark(base, "app"), qasync.QEventLoop(app) as loop:
-        loop.run_until_complete(_run(instance, Desktop(base, hidden=options.hidden)))
+        loop.run_until_complete(_run(instance, _desktop(base, launch, hidden=options.hidden)))
     instance.release()
     return 0
 
 
-async def _run(instance: SingleInstance, desktop: Desktop) -> None:
+def _desktop(base: BaseDir, launch: Launch | None, *, hidden: bool) -> "Desktop":
+    """The window and all that belongs to it; loading them takes as long as the engine takes to load beside."""
+    from app.desktop import Desktop
+
+    return Desktop(base, hidden=hidden, launch=launch)
+
+
+async def _run(instance: SingleInstance, desktop: "Desktop") -> None:
     gc.freeze()  # what the program is made of stays; looking through it took 80 ms of the window's time
     instance.raised.connect(desktop.window.bring_up)
     _quit_on_signals(desktop)
     await desktop.run()
 
 
-def _quit_on_signals(desktop: Desktop) -> None:
+def _quit_on_signals(desktop: "Desktop") -> None:
     """End in order when the session or the terminal ends or Ctrl+C is pressed, where the system has such signals."""
     loop = asyncio.get_running_loop()
     hangup = getattr(signal, "SIGHUP", None)

@@ -6,8 +6,11 @@ import sys
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 
+from app.old_tray import has_old_tray
+
 WATCHER = "org.kde.StatusNotifierWatcher"
-PATIENCE_MS = 10_000
+PATIENCE_MS, OLD_TRAY_MS = 10_000, 1000
+"""How long a tray on the session bus is waited for, and how long where there is one of the old kind."""
 
 
 class TrayWatch(QObject):
@@ -19,9 +22,9 @@ class TrayWatch(QObject):
     settled = Signal()
     moved = Signal()
 
-    def __init__(self, parent: QObject | None = None, patience_ms: int = PATIENCE_MS) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._timer = QTimer(self, singleShot=True, interval=patience_ms)
+        self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._settle)
         self._is_settled = False
         self.by_bus = False
@@ -33,7 +36,8 @@ class TrayWatch(QObject):
         if there or not patient:
             self._settle()
         else:
-            self._timer.start()
+            on_x = QGuiApplication.platformName() == "xcb"
+            self._timer.start(OLD_TRAY_MS if on_x and has_old_tray() else PATIENCE_MS)
 
     def _watch(self) -> bool:
         """Follow the desktop's tray; whether it is there, or nobody can tell."""

@@ -37,8 +37,7 @@ class AccelerationPage(CardPage):
         self._draw()
 
     def _connect(self) -> None:
-        self._store.link_changed.connect(self._draw)
-        self._store.acceleration_changed.connect(self._draw)
+        self.follow(self._draw, self._store.link_changed, self._store.acceleration_changed)
         self._context.actions.busy_changed.connect(self._show_busy)
         self.check_all.clicked.connect(self.recheck)
         self.empty.acted.connect(self._act)

@@ -38,8 +38,7 @@ class AppsPage(CardPage):
         self._draw()
 
     def _connect(self) -> None:
-        self._store.link_changed.connect(self._draw)
-        self._store.apps_changed.connect(self._draw)
+        self.follow(self._draw, self._store.link_changed, self._store.apps_changed)
         self._context.actions.busy_changed.connect(self._show_busy)
         self.empty.acted.connect(self._act)
         self._tabs.timeout.connect(lambda: follow_reading_order([self]))

@@ -114,8 +114,7 @@ class ChatPage(Page):
         for signal in (self.desk.keeper.listed, talk.ended):
             signal.connect(self._draw_title)
         self.desk.keeper.listed.connect(self._fit_sides)
-        for signal in (store.models_changed, store.link_changed):
-            signal.connect(self._draw_models)
+        self.follow(self._draw_models, store.models_changed, store.link_changed)
 
     @property
     def regions(self) -> Sequence[QWidget]:

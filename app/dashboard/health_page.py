@@ -61,8 +61,7 @@ class HealthPage(CardPage):
         self.column.addStretch(1)
 
     def _connect(self) -> None:
-        self._store.link_changed.connect(self._draw)
-        self._store.health_changed.connect(self._draw)
+        self.follow(self._draw, self._store.link_changed, self._store.health_changed)
         self._context.actions.busy_changed.connect(self._show_busy)
         self.check.clicked.connect(self.recheck)
         self.restart.clicked.connect(self.question.want)

@@ -89,12 +89,10 @@ class HomePage(CardPage):
 
     def _connect(self) -> None:
         store, actions = self._store, self._context.actions
-        for signal in (
-            store.link_changed, store.engine_changed, store.models_changed,
-            store.requests_changed, store.problems_changed, store.metrics_changed, store.downloads_changed,
-            actions.busy_changed,
-        ):  # fmt: skip
-            signal.connect(self._draw)
+        self.follow(
+            self._draw, store.link_changed, store.engine_changed, store.models_changed, store.requests_changed,
+            store.problems_changed, store.metrics_changed, store.downloads_changed, actions.busy_changed,
+        )  # fmt: skip
         self.open_chat.clicked.connect(lambda: self._context.go("chat"))
         self.open_models.clicked.connect(lambda: self._context.go("models"))
         self.start.clicked.connect(actions.start_engine)

@@ -39,11 +39,10 @@ class ModelsPage(CardPage):
 
     def _connect(self) -> None:
         store = self._store
-        for signal in (
-            store.link_changed, store.models_changed, store.components_changed, store.downloads_changed,
-            store.conversions_changed,
-        ):  # fmt: skip
-            signal.connect(self._draw)
+        self.follow(
+            self._draw, store.link_changed, store.models_changed, store.components_changed,
+            store.downloads_changed, store.conversions_changed,
+        )  # fmt: skip
         self.empty.acted.connect(self._act)
         self.head.sought.connect(self._seek)
         self.shelf.grown.connect(self._tabs.start)

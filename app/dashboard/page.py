@@ -1,8 +1,9 @@
 """What every page is: a title, a scrolling column of cards or content of its own, and how to check again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, SignalInstance
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from app.link import Lost, Refused, Stopped
@@ -28,6 +29,25 @@ class Page(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._followed: Callable[[], None] | None = None
+        self._is_late = False
+
+    def follow(self, draw: Callable[[], None], *signals: SignalInstance) -> None:
+        """Call `draw` (one per page) after each of these; out of sight that waits until the page comes into sight."""
+        self._followed = draw
+        for signal in signals:
+            signal.connect(self._draw_or_wait)
+
+    def _draw_or_wait(self) -> None:
+        self._is_late = not self.isVisible()
+        if self._followed is not None and not self._is_late:
+            self._followed()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Qt: it comes into sight."""
+        super().showEvent(event)
+        if self._is_late:
+            self._draw_or_wait()
 
     @property
     def regions(self) -> Sequence[QWidget]:

@@ -1,7 +1,7 @@
 """The one window: rail, strip, notices and the page in front; keyboard and folding."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app.actions import Actions
@@ -25,9 +25,11 @@ FOLD_BELOW = 960
 
 
 class Window(QMainWindow):
-    """Pages are made when they are first shown. `closed`: the user closed the window."""
+    """Pages are made when they are first shown, or ahead of that. `appeared`: the window came into sight; `closed`: the
+    user closed it.
+    """
 
-    closed = Signal()
+    appeared, closed = Signal(), Signal()
 
     def __init__(
         self, base: BaseDir, store: Store, actions: Actions, board: NoticeBoard, talk: Conversation
@@ -92,14 +94,24 @@ class Window(QMainWindow):
     def go(self, id: str) -> None:
         """Show the page with this id."""
         self.help.put_away()
-        if id not in self._pages:
-            entry = next(page for page in PAGES if page.id == id)
-            self._pages[id] = entry.make(self.context)
-            self._stack.addWidget(self._pages[id])
+        self._make(id)
         self._stack.setCurrentWidget(self._pages[id])
         self.rail.show_page(id)
         self._order_tabs()
         self._pages[id].shown()
+
+    def make_ahead(self) -> bool:
+        """Make one page that nobody has opened yet; whether there are more of them."""
+        unmade = [page.id for page in PAGES if page.id not in self._pages]
+        for id in unmade[:1]:
+            self._make(id)
+        return len(unmade) > 1
+
+    def _make(self, id: str) -> None:
+        if id not in self._pages:
+            entry = next(page for page in PAGES if page.id == id)
+            self._pages[id] = entry.make(self.context)
+            self._stack.addWidget(self._pages[id])
 
     def bring_up(self) -> None:
         """Show the window in front of the others."""
@@ -127,6 +139,11 @@ class Window(QMainWindow):
         """Qt: the size changed."""
         super().resizeEvent(event)
         self.rail.fold(self.width() < FOLD_BELOW)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Qt: it comes into sight."""
+        super().showEvent(event)
+        self.appeared.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Qt: the window is being closed."""

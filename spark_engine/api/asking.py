@@ -4,6 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spark_engine.api.errors import error_response
 from spark_engine.api.peers import CONNECTION, Connection
+from spark_engine.api.sse import DONE
 from spark_engine.engine.interface import AppCall, AppDesk
 from spark_engine.errors import AppRefused
 from spark_engine.types.ecosystem import MEMBERS
@@ -41,7 +42,7 @@ class Asking:
     async def _counted(self, scope: Scope, receive: Receive, send: Send, call: AppCall) -> None:
         """A request that asks something of a model."""
         scope[CLIENT] = call.client
-        answer = _Answer(send)
+        answer = _Answer(send, call)
         try:
             await self._app(scope, receive, answer)
         finally:
@@ -49,10 +50,10 @@ class Asking:
 
 
 class _Answer:
-    """Passes a reply on and notes how it goes."""
+    """Passes a reply on and notes how it goes. Its end waits until its reader is known, who may leave with it."""
 
-    def __init__(self, send: Send) -> None:
-        self._send, self._status, self._whole = send, CLIENT_LEFT, False
+    def __init__(self, send: Send, call: AppCall) -> None:
+        self._send, self._call, self._status, self._whole = send, call, CLIENT_LEFT, False
 
     @property
     def status(self) -> int:
@@ -62,8 +63,10 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = int(message["status"])
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._whole = True
+        elif message["type"] == "http.response.body":
+            self._whole = not message.get("more_body", False)
+            if self._whole or message.get("body", b"").endswith(DONE):
+                await self._call.known()
         await self._send(message)
 
 

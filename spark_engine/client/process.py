@@ -23,6 +23,17 @@ STOP_GRACE_S = 10.0
 EVIDENCE_BYTES = 2000
 
 
+class Launch(msgspec.Struct, frozen=True):
+    """An engine on its way: its process, and the file with what it says."""
+
+    child: subprocess.Popen[bytes]
+    output: Path
+
+    async def stop(self) -> None:
+        """End it: nobody wants it any more."""
+        await _collect(self.child, STOP_GRACE_S)
+
+
 class EngineProcess:
     """A running engine. `child` is its process when this program started it, None when it ran already."""
 
@@ -48,23 +59,35 @@ class EngineProcess:
             await _collect(self.child, grace_s)
 
 
+def launch_engine(base: BaseDir) -> Launch | None:
+    """Start an engine without waiting for it, where no trace of another one is found; `start_engine` waits then."""
+    try:
+        return _launch(base) if read_endpoint(base) is None else None
+    except OSError:
+        return None
+
+
 async def start_engine(
-    base: BaseDir, *arguments: str, timeout_s: float = START_TIMEOUT_S, caller: str = "spark"
+    base: BaseDir,
+    *arguments: str,
+    timeout_s: float = START_TIMEOUT_S,
+    caller: str = "spark",
+    launch: Launch | None = None,
 ) -> EngineProcess:
     """The engine of `base`: the one that runs, else a new one in the background, once it answers.
 
-    `arguments` are further ones of `spark serve`. Raises StartRefused with the engine's own words when it
-    does not start, Unavailable when it does not answer in time (it is ended then). Cancelling ends it too.
+    `arguments` are further ones of `spark serve`; `launch` is one that is on its way already. Raises StartRefused with
+    the engine's own words when it does not start, Unavailable when it does not answer in time (it is ended then).
+    Cancelling ends it too.
     """
-    running = read_endpoint(base)
+    running = read_endpoint(base) if launch is None else None
     if running is not None and await _answers(running, caller):
         return EngineProcess(running, None)
-    output = _fresh_output(base)
-    child = _spawn(base, arguments, output)
+    launch = launch or _launch(base, *arguments)
     try:
-        return await _started(base, child, output, timeout_s, caller)
+        return await _started(base, launch, timeout_s, caller)
     except BaseException:
-        await _collect(child, STOP_GRACE_S)
+        await launch.stop()
         raise
 
 
@@ -95,6 +118,11 @@ def _fresh_output(base: BaseDir) -> Path:
     return file
 
 
+def _launch(base: BaseDir, *arguments: str) -> Launch:
+    output = _fresh_output(base)
+    return Launch(_spawn(base, arguments, output), output)
+
+
 def _spawn(base: BaseDir, arguments: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
     """Start the engine away from this program's terminal, so that closing it does not end the engine."""
     command = [*program("serve"), "--base-dir", str(base.root), "--json", *arguments]
@@ -115,9 +143,8 @@ def _creation_flags() -> int:
     return 0
 
 
-async def _started(
-    base: BaseDir, child: subprocess.Popen[bytes], output: Path, timeout_s: float, caller: str
-) -> EngineProcess:
+async def _started(base: BaseDir, launch: Launch, timeout_s: float, caller: str) -> EngineProcess:
+    child, output = launch.child, launch.output
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         ended = child.poll() is not None

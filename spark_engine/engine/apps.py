@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spark_engine.engine.app_record import App, SavedApp
-from spark_engine.engine.callers import Asked, Call, Caller
+from spark_engine.engine.callers import RULED_WITHIN_S, Asked, Call, Caller
 from spark_engine.engine.gate import Gate
 from spark_engine.engine.peer_process import PeerFinder
 from spark_engine.engine.programs import Program, program_of
@@ -86,7 +86,7 @@ class Apps:
         if not any(app.ruled for app in self._apps.values()):
             return
         self._recognise_once(caller)
-        await caller.known()
+        await caller.known(RULED_WITHIN_S)
         if caller.app is not None and caller.app.blocked:
             caller.app.refused += 1
             caller.app.seen(caller.pid, caller.agent, time.time())

@@ -12,7 +12,8 @@ from spark_engine.engine.app_record import RANKS, App
 from spark_engine.types.apps import Peer
 
 CLIENT_LEFT = 499
-RECOGNISED_WITHIN_S = 1.0
+RULED_WITHIN_S, TOLD_WITHIN_S = 1.0, 0.05
+"""How long a request waits for its program to be known: where an app has rules, and before its answer's end."""
 
 
 class Asked(Struct, frozen=True):
@@ -90,11 +91,12 @@ class Caller:
         elif self.peer is not None:
             self._when_known.append(told)
 
-    async def known(self) -> None:
-        """Wait until its program is known, but not for long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(RECOGNISED_WITHIN_S):
-                await self._known.wait()
+    async def known(self, within_s: float) -> None:
+        """Wait until its program is known, but not for longer than that."""
+        if self.sought and not self._known.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._known.wait()
 
     @property
     def later(self) -> int:
@@ -120,6 +122,10 @@ class Call:
         self._caller, self._key_name, self._ended = caller, key_name, ended
         self._agent, self._began = caller.agent, time.perf_counter()
         caller.failed = False
+
+    async def known(self) -> None:
+        """See `AppCall.known`."""
+        await self._caller.known(TOLD_WITHIN_S)
 
     def end(self, status: int) -> None:
         """It was answered with this HTTP status, to the end."""

@@ -157,6 +157,10 @@ class AppCall(Protocol):
 
     client: str
 
+    async def known(self) -> None:
+        """Wait until its program is known, for a blink at most: one that has left cannot be recognised any more."""
+        ...
+
     def end(self, status: int) -> None:
         """It was answered, to the end, with this HTTP status (499: its client left before)."""
         ...

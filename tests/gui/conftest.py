@@ -14,7 +14,8 @@ from app.actions import Actions
 from app.conversation import Conversation
 from app.dashboard import shelf
 from app.dashboard.window import Window
-from app.desktop import Desktop, make_ready
+from app.desktop import Desktop
+from app.make_ready import make_ready
 from app.notices import NoticeBoard
 from app.store import Store
 from app.theme import Appearance

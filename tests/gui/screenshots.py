@@ -14,7 +14,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from app.dashboard.pages import PAGES
-from app.desktop import make_ready
+from app.make_ready import make_ready
 from app.theme import Appearance
 from spark_engine.paths import BaseDir
 from tests.gui.conftest import Stage

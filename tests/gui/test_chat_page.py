@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QHelpEvent
+from PySide6.QtWidgets import QToolTip
 
 from app.answer_words import figures
 from app.chats.talk import Turn
@@ -280,3 +281,20 @@ def test_figures_say_when_an_answer_was_cut_off() -> None:
     assert figures(turn) == (
         f"first token after 0 ms  ·  1 token  ·  {NANO} on CPU  ·  cut off at the longest answer allowed"
     )
+
+
+def test_a_name_without_room_ends_in_dots_and_can_be_read_on(qtbot: Any, stage: Stage) -> None:
+    stage.window.resize(820, 560)
+    stage.window.go("chat")
+    page = stage.window.page
+    assert isinstance(page, ChatPage)
+    picker = page.picker
+    picker.setCurrentIndex(picker.findData(PHI))
+    stage.window.resize(1100, 720)
+    qtbot.waitUntil(lambda: picker.shown_text == picker.currentText())
+    stage.window.resize(820, 560)
+    qtbot.mouseClick(page.show_setup, LEFT)
+    qtbot.waitUntil(lambda: picker.shown_text.endswith("…"))
+    assert picker.fontMetrics().horizontalAdvance(picker.shown_text) < picker.width()
+    QCoreApplication.sendEvent(picker, QHelpEvent(QEvent.Type.ToolTip, QPoint(5, 5), QPoint(5, 5)))
+    assert QToolTip.text() == picker.currentText()

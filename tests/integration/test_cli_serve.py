@@ -11,9 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from spark_engine.client import process
 from spark_engine.client.endpoint import read_endpoint
 from spark_engine.client.http import SparkClient
-from spark_engine.client.process import output_file, start_engine, stop_engine
+from spark_engine.client.process import launch_engine, output_file, start_engine, stop_engine
 from spark_engine.errors import StartRefused, Unavailable
 from spark_engine.paths import BaseDir
 from tests.support.served import ECHO_CARD, children, end, free_port, serve, wait_until
@@ -55,6 +56,35 @@ async def test_a_running_engine_is_joined_and_left_alone(quiet: BaseDir) -> None
     assert second.is_running
     await first.stop()
     assert not second.is_running
+
+
+async def test_an_engine_on_its_way_is_waited_for_and_owned(quiet: BaseDir) -> None:
+    launch = launch_engine(quiet)
+    assert launch is not None
+    engine = await start_engine(quiet, launch=launch)
+    assert (engine.child, engine.is_ours) == (launch.child, True)
+    assert launch_engine(quiet) is None
+    await engine.stop()
+    assert not engine.is_running
+
+
+async def test_an_engine_on_its_way_gives_way_to_one_that_was_faster(quiet: BaseDir) -> None:
+    launch = launch_engine(quiet)
+    assert launch is not None
+    first = await start_engine(quiet, launch=launch)
+    refused = process._launch(quiet)
+    joined = await start_engine(quiet, launch=refused)
+    assert (joined.is_ours, joined.endpoint) == (False, first.endpoint)
+    await refused.stop()
+    await first.stop()
+
+
+async def test_an_engine_on_its_way_that_nobody_wants_is_ended(quiet: BaseDir) -> None:
+    launch = launch_engine(quiet)
+    assert launch is not None
+    await launch.stop()
+    assert launch.child.poll() is not None
+    assert read_endpoint(quiet) is None
 
 
 async def test_an_engine_that_refuses_says_why_in_its_own_words(

@@ -58,7 +58,7 @@ def test_a_tray_of_the_old_kind(base: BaseDir, tmp_path: Path) -> None:
             shown.click(*middle)
             wait_until(lambda: is_open(shown), 10, "a click opens the window")
             before = windows(shown)
-            shown.click(middle[0] + 1, middle[1], button=3)
+            shown.click(*middle, button=3)
             wait_until(lambda: windows(shown) > before, 10, "the menu is open")
             somebody.press("Up")
             somebody.press("Return")

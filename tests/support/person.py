@@ -103,7 +103,7 @@ class Person:
 
     def _scroll_to(self, thing: Seen) -> None:
         middle = self.screen.size[1] // 2
-        self.screen.hands("mousemove", "--sync", str(self.screen.size[0] // 2), str(middle))
+        self.screen.point(self.screen.size[0] // 2, middle)
         wheel = WHEEL_DOWN if thing.y > middle else WHEEL_UP
         self.screen.hands("click", "--repeat", "2", "--delay", "20", str(wheel))
 

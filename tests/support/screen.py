@@ -136,7 +136,11 @@ class Screen:
 
     def click(self, x: int, y: int, button: int = 1) -> None:
         """Press and release a mouse button at a place of the screen, in pixels."""
-        self.hands("mousemove", "--sync", str(x), str(y), "click", str(button))
+        self.hands("mousemove", str(x), str(y), "click", str(button))
+
+    def point(self, x: int, y: int) -> None:
+        """Move the mouse to a place. xdotool's own waiting (--sync) takes 15 s where the mouse is there already."""
+        self.hands("mousemove", str(x), str(y))
 
     def image(self) -> QImage:
         """What is on the screen now."""

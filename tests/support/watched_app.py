@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from app import main as app_main
-from app.desktop import make_ready
+from app.make_ready import make_ready
 
 TOLD = (QAbstractButton, QLabel, QComboBox, QLineEdit, QTextEdit, QPlainTextEdit)
 BEAT_MS = 5
