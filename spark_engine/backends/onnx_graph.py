@@ -10,13 +10,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from spark_engine.backends.onnx_wire import field, fields, integer, integers, text
+from spark_engine.backends.onnx_wire import field, fields, floats, integer, integers, text
 
 MOST_NODES = 200_000
 _GRAPH, _OPERATOR_SET = 7, 8
 _NODE, _INITIALIZER, _OUTPUT = 1, 5, 12
 _NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 4, 5, 7
-_ATTRIBUTE_NAME, _ATTRIBUTE_INTEGER = 1, 3
+_ATTRIBUTE_NAME, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INTEGER = 1, 2, 3
 _TENSOR_TYPE, _TENSOR_NAME = 2, 8
 _SET_DOMAIN, _SET_VERSION = 1, 2
 _NAME = 1
@@ -81,12 +81,13 @@ def in_domain(
     return bytes(changed) + field(_OPERATOR_SET, declared) if found else None
 
 
-def integers_of(node: memoryview) -> dict[str, int]:
-    """A node's attributes that are whole numbers, by name; those at their default value of 0 may be missing."""
-    found = {}
+def numbers_of(node: memoryview) -> dict[str, float]:
+    """A node's attributes that are numbers, by name; whole ones below zero are told modulo 2 ** 64."""
+    found: dict[str, float] = {}
     for attribute in (value for number, value in fields(node) if number == _NODE_ATTRIBUTE):
         for name in (text(value) for number, value in fields(attribute) if number == _ATTRIBUTE_NAME):
-            found[name] = next((v for n, v in integers(attribute) if n == _ATTRIBUTE_INTEGER), 0)
+            whole = next((v for n, v in integers(attribute) if n == _ATTRIBUTE_INTEGER), 0)
+            found[name] = next((v for n, v in floats(attribute) if n == _ATTRIBUTE_FLOAT), whole)
     return found
 
 

@@ -47,7 +47,7 @@ def _changed(config: OnnxConfig, kernels: bool) -> Iterator[tuple[bytes, str, bo
             return
         model = config.file.read_bytes()
         name = final_states(nodes(memoryview(model)), config.logits)
-        quick = with_kernels(model) if kernels else None
+        quick = with_kernels(model, config.head_size) if kernels else None
     except (OSError, ValueError):
         return
     if quick is not None and name:

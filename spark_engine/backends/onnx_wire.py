@@ -4,8 +4,10 @@ Nothing here trusts what it reads: every length is checked against what is there
 """
 
 from collections.abc import Iterator
+from struct import Struct
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+_FLOAT = Struct("<f")
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -18,8 +20,13 @@ def integers(data: memoryview) -> Iterator[tuple[int, int]]:
     return ((number, value) for number, value in _all_fields(data) if isinstance(value, int))
 
 
-def _all_fields(data: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """Numbers and values of all fields; those of four and eight bytes are passed over."""
+def floats(data: memoryview) -> Iterator[tuple[int, float]]:
+    """Numbers and values of the fields that are numbers of 32 bits."""
+    return ((number, value) for number, value in _all_fields(data) if isinstance(value, float))
+
+
+def _all_fields(data: memoryview) -> Iterator[tuple[int, memoryview | int | float]]:
+    """Numbers and values of all fields; those of eight bytes are passed over."""
     place = 0
     while place < len(data):
         key, place = _varint(data, place)
@@ -31,8 +38,11 @@ def _all_fields(data: memoryview) -> Iterator[tuple[int, memoryview | int]]:
         elif kind == _VARINT:
             told, place = _varint(data, place)
             yield number, told
-        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
-            _, place = _cut(data, place, 8 if kind == _EIGHT_BYTES else 4)
+        elif kind == _FOUR_BYTES:
+            cut, place = _cut(data, place, 4)
+            yield number, float(_FLOAT.unpack(cut)[0])
+        elif kind == _EIGHT_BYTES:
+            _, place = _cut(data, place, 8)
         else:
             raise ValueError("a field of a kind that ONNX files do not have")
 
@@ -71,6 +81,11 @@ def field(number: int, body: bytes) -> bytes:
 def integer(number: int, value: int) -> bytes:
     """A field that is a whole number."""
     return _number(number << 3 | _VARINT) + _number(value)
+
+
+def fraction(number: int, value: float) -> bytes:
+    """A field that is a number of 32 bits."""
+    return _number(number << 3 | _FOUR_BYTES) + _FLOAT.pack(value)
 
 
 def _number(value: int) -> bytes:

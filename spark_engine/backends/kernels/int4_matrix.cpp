@@ -3,19 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-#define SPARK_X86 1
-#if defined(_MSC_VER)
-#include <intrin.h>
-#define SPARK_TARGET(features)
-#else
-#define SPARK_TARGET(features) __attribute__((target(features)))
-#endif
-#endif
+#include "processor.h"
 
 namespace int4 {
 namespace {
@@ -52,15 +42,6 @@ int32_t four_bytes(const int8_t* from) {
 
 #if SPARK_X86
 
-// Sums stay in registers only where the loop over the rows is unrolled.
-#if defined(__clang__)
-#define SPARK_EACH_ROW _Pragma("unroll") for (int r = 0; r < R; r++)
-#elif defined(__GNUC__)
-#define SPARK_EACH_ROW _Pragma("GCC unroll 8") for (int r = 0; r < R; r++)
-#else
-#define SPARK_EACH_ROW for (int r = 0; r < R; r++)
-#endif
-
 template <int R, bool Z>
 SPARK_TARGET("avx512f,avx512bw,avx512vl,avx512vnni,fma")
 void vnni(const Work& w) {
@@ -68,13 +49,13 @@ void vnni(const Work& w) {
   const size_t depth = w.blocks * kBlock;
   const __m512i low = _mm512_set1_epi8(15);
   __m512 total[R];
-  SPARK_EACH_ROW total[r] = _mm512_setzero_ps();
+  SPARK_EACH(r, R) total[r] = _mm512_setzero_ps();
   const uint8_t* tile = w.tile;
   for (size_t b = 0; b < w.blocks; b++, tile += w.stride) {
     for (size_t line = 0; line < w.stride; line += 64)
       _mm_prefetch(reinterpret_cast<const char*>(tile + w.stride * kAhead + line), _MM_HINT_T0);
     __m512i sum[R][kChains];
-    SPARK_EACH_ROW {
+    SPARK_EACH(r, R) {
       const int32_t minus = w.sums[r * w.blocks + b];
       sum[r][0] = Z ? _mm512_mullo_epi32(_mm512_loadu_si512(tile + kZeros), _mm512_set1_epi32(minus))
                     : _mm512_set1_epi32(kSymmetricZero * minus);
@@ -85,20 +66,20 @@ void vnni(const Work& w) {
       const __m512i both = _mm512_loadu_si512(tile + 64 * j);
       const __m512i first = _mm512_and_si512(both, low);
       const __m512i second = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
-      SPARK_EACH_ROW {
+      SPARK_EACH(r, R) {
         const int8_t* at = row + r * depth + 8 * j;
         sum[r][0] = _mm512_dpbusd_epi32(sum[r][0], first, _mm512_set1_epi32(four_bytes(at)));
         sum[r][kChains - 1] = _mm512_dpbusd_epi32(sum[r][kChains - 1], second, _mm512_set1_epi32(four_bytes(at + 4)));
       }
     }
     const __m512 scale = _mm512_loadu_ps(reinterpret_cast<const float*>(tile + kScales));
-    SPARK_EACH_ROW {
+    SPARK_EACH(r, R) {
       const __m512i whole = kChains > 1 ? _mm512_add_epi32(sum[r][0], sum[r][kChains - 1]) : sum[r][0];
       const __m512 factor = _mm512_mul_ps(scale, _mm512_set1_ps(w.scales[r * w.blocks + b]));
       total[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(whole), factor, total[r]);
     }
   }
-  SPARK_EACH_ROW _mm512_storeu_ps(w.out + r * w.pitch, total[r]);
+  SPARK_EACH(r, R) _mm512_storeu_ps(w.out + r * w.pitch, total[r]);
 }
 
 // Half a tile at a time. Sums of products fit into 16 bits: 8 x 2 x 15 x 127 is 30,480.
@@ -109,27 +90,27 @@ void avx2(const Work& w) {
   const __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
   for (int half = 0; half < 2; half++) {
     __m256 total[R];
-    SPARK_EACH_ROW total[r] = _mm256_setzero_ps();
+    SPARK_EACH(r, R) total[r] = _mm256_setzero_ps();
     const uint8_t* tile = w.tile;
     for (size_t b = 0; b < w.blocks; b++, tile += w.stride) {
       if (half == 0)
         for (size_t line = 0; line < w.stride; line += 64)
           _mm_prefetch(reinterpret_cast<const char*>(tile + w.stride * kAhead + line), _MM_HINT_T0);
       __m256i sum[R];
-      SPARK_EACH_ROW sum[r] = _mm256_setzero_si256();
+      SPARK_EACH(r, R) sum[r] = _mm256_setzero_si256();
       const int8_t* row = w.values + b * kBlock;
       for (int j = 0; j < 4; j++) {
         const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(tile + 64 * j + 32 * half));
         const __m256i first = _mm256_and_si256(both, low);
         const __m256i second = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
-        SPARK_EACH_ROW {
+        SPARK_EACH(r, R) {
           const int8_t* at = row + r * depth + 8 * j;
           sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(first, _mm256_set1_epi32(four_bytes(at))));
           sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(second, _mm256_set1_epi32(four_bytes(at + 4))));
         }
       }
       const __m256 scale = _mm256_loadu_ps(reinterpret_cast<const float*>(tile + kScales) + 8 * half);
-      SPARK_EACH_ROW {
+      SPARK_EACH(r, R) {
         const int32_t minus = w.sums[r * w.blocks + b];
         const __m256i* zeros = reinterpret_cast<const __m256i*>(tile + kZeros) + half;
         const __m256i shift = Z ? _mm256_mullo_epi32(_mm256_loadu_si256(zeros), _mm256_set1_epi32(minus))
@@ -139,7 +120,7 @@ void avx2(const Work& w) {
         total[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole), factor, total[r]);
       }
     }
-    SPARK_EACH_ROW _mm256_storeu_ps(w.out + r * w.pitch + 8 * half, total[r]);
+    SPARK_EACH(r, R) _mm256_storeu_ps(w.out + r * w.pitch + 8 * half, total[r]);
   }
 }
 
@@ -150,38 +131,7 @@ const Kernel kVnniZeros[] = {nullptr,       vnni<1, true>, vnni<2, true>, vnni<3
 const Kernel kAvx2[] = {nullptr, avx2<1, false>, avx2<2, false>, avx2<3, false>, avx2<4, false>};
 const Kernel kAvx2Zeros[] = {nullptr, avx2<1, true>, avx2<2, true>, avx2<3, true>, avx2<4, true>};
 
-enum Level { kNone, kAvx2Level, kVnniLevel };
-
-#if defined(_MSC_VER)
-Level find_level() {
-  int r[4];
-  __cpuidex(r, 1, 0);
-  const bool saves = r[2] >> 27 & 1, fma = r[2] >> 12 & 1;
-  const uint64_t state = saves ? _xgetbv(0) : 0;
-  __cpuidex(r, 7, 0);
-  const bool avx2 = (r[1] >> 5 & 1) && fma && (state & 6) == 6;
-  const bool wide = (r[1] >> 16 & 1) && (r[1] >> 30 & 1) && (r[1] >> 31 & 1) && (r[2] >> 11 & 1);
-  return avx2 && wide && (state & 0xe6) == 0xe6 ? kVnniLevel : avx2 ? kAvx2Level : kNone;
-}
-#else
-Level find_level() {
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return kNone;
-  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-  return wide ? kVnniLevel : kAvx2Level;
-}
-#endif
-
-Level level() {
-  static const Level found = [] {
-    const Level best = find_level();
-    const char* asked = std::getenv("SPARK_KERNELS");  // for tests: the same bits by another way
-    return asked && !std::strcmp(asked, "avx2") ? std::min(best, kAvx2Level) : best;
-  }();
-  return found;
-}
-
-Kernels kernels() { return level() == kVnniLevel ? Kernels{8, kVnni, kVnniZeros} : Kernels{4, kAvx2, kAvx2Zeros}; }
+Kernels kernels() { return processor::level() == processor::kVnni ? Kernels{8, kVnni, kVnniZeros} : Kernels{4, kAvx2, kAvx2Zeros}; }
 
 #else
 
@@ -193,11 +143,7 @@ int half_byte(const uint8_t* from, size_t index) { return index % 2 ? from[index
 
 }  // namespace
 
-#if SPARK_X86
-bool is_supported() { return level() != kNone; }
-#else
-bool is_supported() { return false; }
-#endif
+bool is_supported() { return processor::level() != processor::kNone; }
 
 void Rows::resize(size_t rows, size_t depth) {
   count = rows;

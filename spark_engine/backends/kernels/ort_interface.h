@@ -18,7 +18,7 @@ namespace ort {
 
 constexpr uint32_t kVersion = 17;  // the first with KernelContext_ParallelFor
 constexpr int kFail = 1;
-enum ElementType { kFloat = 1, kUint8 = 2 };
+enum ElementType { kFloat = 1, kUint8 = 2, kInt32 = 6, kInt64 = 7 };
 enum Characteristic { kRequired = 0, kOptional = 1 };
 
 struct Status;
@@ -52,6 +52,7 @@ struct Api {
         dimension_count(at<decltype(dimension_count)>(table, 61)),
         dimensions(at<decltype(dimensions)>(table, 62)),
         shape_of(at<decltype(shape_of)>(table, 65)),
+        number(at<decltype(number)>(table, 85)),
         attribute(at<decltype(attribute)>(table, 86)),
         input_count(at<decltype(input_count)>(table, 88)),
         input(at<decltype(input)>(table, 90)),
@@ -67,6 +68,7 @@ struct Api {
   Status*(SPARK_CALL* dimension_count)(const Shape* shape, size_t* out);
   Status*(SPARK_CALL* dimensions)(const Shape* shape, int64_t* out, size_t count);
   Status*(SPARK_CALL* shape_of)(const Value* value, Shape** out);
+  Status*(SPARK_CALL* number)(const KernelInfo* info, const char* name, float* out);
   Status*(SPARK_CALL* attribute)(const KernelInfo* info, const char* name, int64_t* out);
   Status*(SPARK_CALL* input_count)(const Context* context, size_t* out);
   Status*(SPARK_CALL* input)(const Context* context, size_t index, const Value** out);

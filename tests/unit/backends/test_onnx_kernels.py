@@ -1,8 +1,9 @@
-"""Spark's own arithmetic for 4-bit weights: right numbers, the same bits in any company, and only where it fits."""
+"""Spark's own arithmetic for ONNX: right numbers, the same bits in any company, and only where it fits."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -10,37 +11,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spark_engine.backends import onnx_kernels
+from spark_engine.backends import onnx_kernels, onnx_kernels_check
 from spark_engine.backends.onnx_config import read_config
 from spark_engine.backends.onnx_hidden import open_decoder
-from spark_engine.backends.onnx_kernels import BLOCK, DOMAIN, is_right, multiplied, with_kernels
+from spark_engine.backends.onnx_kernels import HEAD_SIZES, with_kernels
+from spark_engine.backends.onnx_kernels_check import (
+    BLOCK,
+    DOMAIN,
+    FLOAT,
+    UINT8,
+    attended,
+    attends_right,
+    attention_model,
+    multiplied,
+    multiplies_right,
+    operator_model,
+)
 from spark_engine.backends.onnx_session import open_session
-from spark_engine.backends.onnx_wire import field, integer
+from spark_engine.backends.onnx_wire import field, fraction, integer
 from spark_engine.hardware.own_kernels import kernels_library
 from tests.support.decoders import onnx_folder
 
-FLOAT, UINT8, FLOAT16 = 1, 2, 10
-SEED = 11
-
-
-def attribute(name: str, number: int) -> bytes:
-    return field(5, field(1, name.encode()) + integer(3, number) + integer(20, 2))
-
-
-def operator(domain: str, inputs: tuple[str, ...], **attributes: int) -> bytes:
-    names = b"".join(field(1, name.encode()) for name in inputs) + field(2, b"told")
-    told = b"".join(attribute(*each) for each in attributes.items())
-    return field(1, names + field(4, b"MatMulNBits") + told + field(7, domain.encode()))
-
-
-def model(graph: bytes) -> bytes:
-    sets = (("", 17), ("com.microsoft", 1), (DOMAIN, 1))
-    told = b"".join(field(8, field(1, name.encode()) + integer(2, version)) for name, version in sets)
-    return integer(1, 8) + field(7, graph + field(2, b"graph")) + told
-
-
-def value(name: str, kind: int) -> bytes:
-    return field(1, name.encode()) + field(2, field(1, integer(1, kind)))
+FLOAT16, SEED = 10, 11
 
 
 class Numbers:
@@ -55,12 +47,11 @@ class Numbers:
         self.shape = {"K": depth, "N": columns, "bits": 4, "block_size": block}
 
     def session(self, domain: str = DOMAIN, threads: int = 2) -> Any:
-        kinds = {"rows": FLOAT, "weights": UINT8, "scales": FLOAT} | (
-            {"zeros": UINT8} if self.zeros is not None else {}
-        )
-        graph = operator(domain, tuple(kinds), accuracy_level=4, **self.shape)
-        graph += b"".join(field(11, value(*each)) for each in kinds.items()) + field(12, value("told", FLOAT))
-        return open_session(model(graph), threads, kernels=domain == DOMAIN)
+        kinds = {"rows": FLOAT, "weights": UINT8, "scales": FLOAT}
+        kinds |= {"zeros": UINT8} if self.zeros is not None else {}
+        numbers = self.shape | {"accuracy_level": 4}
+        model = operator_model("MatMulNBits", kinds, ("told",), numbers, domain=domain)
+        return open_session(model, threads, kernels=domain == DOMAIN)
 
     def told(self, session: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         given = {"rows": rows, "weights": self.weights, "scales": self.scales}
@@ -144,44 +135,166 @@ def test_rows_of_another_length_are_refused() -> None:
         numbers.told(numbers.session(), np.zeros((1, 32), np.float32))
 
 
+class Cached:
+    """Six query heads, two in the cache: random caches [2, 300, 64], tokens to be added, and angles."""
+
+    heads, kept, size, positions = 6, 2, 64, 300
+
+    def __init__(self, tokens: int, size: int = 64) -> None:
+        random, self.size = np.random.default_rng(SEED), size
+        self.tokens = random.standard_normal((tokens, (self.heads + 2 * self.kept) * size), np.float32)
+        shape = (self.kept, self.positions, size)
+        self.keys, self.values = (random.standard_normal(shape, np.float32) for _ in range(2))
+        self.angles = random.standard_normal((self.positions, size * 3 // 8), np.float32)
+
+    def session(self, domain: str = DOMAIN) -> Any:
+        model = attention_model(self.heads, self.kept, self.size**-0.5, domain)
+        return open_session(model, 2, kernels=domain == DOMAIN)
+
+    def told(self, session: Any, before: int, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
+        """The tokens [first, last) after `before + first` positions; the cache keeps them."""
+        tokens = self.tokens[None, first:last]
+        until = before + first + tokens.shape[1]
+        given = {
+            "tokens": tokens, "keys": self.keys[None], "values": self.values[None],
+            "last": np.array([until - 1], np.int32), "longest": np.array([until], np.int32),
+            "cosines": np.cos(self.angles), "sines": np.sin(self.angles),
+        }  # fmt: skip
+        told, keys, values = session.run(None, given)
+        place = slice(before + first, until)
+        self.keys[:, place], self.values[:, place] = keys[0, :, place], values[0, :, place]
+        result: NDArray[np.float32] = told[0]
+        return result
+
+
+attends = pytest.mark.skipif(not attends_right(), reason="this processor lacks AVX-512")
+
+
+@attends
+@pytest.mark.parametrize("size", HEAD_SIZES)
+@pytest.mark.parametrize(("tokens", "before"), [(1, 0), (1, 200), (7, 0), (40, 128), (150, 100)])
+def test_attention_is_right(tokens: int, before: int, size: int) -> None:
+    cached = Cached(tokens, size)
+    right = attended(cached.tokens, cached.keys, cached.values, cached.angles, before, cached.heads)
+    assert np.abs(cached.told(cached.session(), before) - right).max() < 2e-5
+
+
+@attends
+def test_a_token_attends_with_the_same_bits_in_any_company() -> None:
+    together, apart = Cached(150), Cached(150)
+    session = together.session()
+    at_once = together.told(session, 30)
+    pieces = ((0, 1), (1, 2), (2, 5), (5, 21), (21, 22), (22, 100), (100, 150))
+    cut = np.concatenate([apart.told(session, 30, *piece) for piece in pieces])
+    assert np.array_equal(at_once, cut)
+
+
+@attends
+def test_streams_of_several_lengths_attend_as_each_alone() -> None:
+    cached, lengths = Cached(4), (0, 17, 128, 250)
+    session = cached.session()
+    given = {
+        "tokens": cached.tokens[:, None], "keys": np.stack([cached.keys] * 4),
+        "values": np.stack([cached.values] * 4), "last": np.array(lengths, np.int32),
+        "longest": np.array([251], np.int32), "cosines": np.cos(cached.angles), "sines": np.sin(cached.angles),
+    }  # fmt: skip
+    together = session.run(None, given)[0]
+    for number, before in enumerate(lengths):
+        alone = Cached(4).told(session, before - number, number, number + 1)
+        assert np.array_equal(together[number], alone)
+
+
+@attends
+def test_attention_is_close_to_what_onnxruntime_itself_computes() -> None:
+    own, theirs = Cached(40), Cached(40)
+    difference = own.told(own.session(), 90) - theirs.told(theirs.session("com.microsoft"), 90)
+    assert 0 < np.abs(difference).max() < 1e-5
+
+
+@attends
+def test_positions_before_the_first_are_refused() -> None:
+    cached = Cached(5)
+    with pytest.raises(Exception, match="positions"):
+        cached.told(cached.session(), -2)
+
+
 def test_the_library_was_built_and_is_right_here() -> None:
     assert kernels_library() is not None
-    assert is_right()
+    assert multiplies_right()
 
 
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """What was found out about the library is forgotten, before and after."""
+    onnx_kernels._is_right.cache_clear()
+    yield
+    onnx_kernels._is_right.cache_clear()
+
+
+@pytest.mark.usefixtures("forgotten")
 def test_a_library_that_multiplies_wrongly_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_kernels, "multiplied", lambda *given: multiplied(*given) * 1.01)
-    is_right.cache_clear()
-    try:
-        assert with_kernels(model(part())) is None
-    finally:
-        is_right.cache_clear()
+    monkeypatch.setattr(onnx_kernels_check, "multiplied", lambda *given: multiplied(*given) * 1.01)
+    assert with_kernels(model(part()), 64) is None
 
 
+@pytest.mark.usefixtures("forgotten")
+def test_a_library_that_attends_wrongly_only_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_kernels_check, "attended", lambda *given: attended(*given) * 1.01)
+    assert with_kernels(model(attention()), 64) is None
+    assert with_kernels(model(part()), 64) is not None
+
+
+@pytest.mark.usefixtures("forgotten")
 def test_a_missing_library_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_kernels, "kernels_library", lambda: None)
-    is_right.cache_clear()
-    try:
-        assert with_kernels(model(part())) is None
-    finally:
-        is_right.cache_clear()
+    assert with_kernels(model(part()), 64) is None
+
+
+def model(graph: bytes) -> bytes:
+    return integer(1, 8) + field(7, graph)
+
+
+def operator(name: str, inputs: tuple[str, ...], domain: str, **numbers: float) -> bytes:
+    told = field(4, name.encode()) + b"".join(field(1, each.encode()) for each in inputs)
+    told += b"".join(field(2, each) for each in (b"told", b"keys", b"values")) + field(7, domain.encode())
+    for each, number in numbers.items():
+        is_whole = isinstance(number, int)
+        told += field(5, field(1, each.encode()) + (integer(3, number) if is_whole else fraction(2, number)))
+    return field(1, told)
 
 
 def part(
     *kinds: int, domain: str = "com.microsoft", inputs: tuple[str, ...] = ("rows", "w", "s"), **changed: int
 ) -> bytes:
-    """An operator with initializers of these element types."""
+    """A multiplication with initializers of these element types."""
     told = {"K": 64, "N": 16, "bits": 4, "block_size": 32, "accuracy_level": 4} | changed
     tensors = zip(("w", "s", "z"), kinds or (UINT8, FLOAT, UINT8), strict=False)
     tensor = b"".join(field(5, integer(2, kind) + field(8, name.encode())) for name, kind in tensors)
-    return operator(domain, inputs, **told) + tensor
+    return operator("MatMulNBits", inputs, domain, **told) + tensor
 
 
-def test_an_operator_that_fits_is_ours() -> None:
-    changed = with_kernels(model(part()))
+def attention(inputs: str = "q,,,k,v,last,longest,cos,sin,,,", **changed: float) -> bytes:
+    """An attention as the model builder writes it."""
+    told = {"num_heads": 4, "kv_num_heads": 2, "scale": 0.125, "do_rotary": 1, "softcap": 0.0} | changed
+    told.setdefault("local_window_size", 2**64 - 1)
+    return operator("GroupQueryAttention", tuple(inputs.split(",")), "com.microsoft", **told)
+
+
+def test_operators_that_fit_are_ours() -> None:
+    changed = with_kernels(model(part()), 64)
     assert changed is not None
-    assert changed.count(DOMAIN.encode()) == 1 + model(part()).count(DOMAIN.encode()) + 1
-    assert with_kernels(model(part(inputs=("rows", "w", "s", "z")))) is not None
+    assert changed.count(DOMAIN.encode()) == 2  # the operator's, and that it is used at all
+    assert with_kernels(model(part(inputs=("rows", "w", "s", "z"))), 64) is not None
+
+
+@attends
+def test_an_attention_that_fits_is_ours() -> None:
+    both = with_kernels(model(part() + attention()), 64)
+    assert both is not None
+    assert both.count(DOMAIN.encode()) == 3
+    other = with_kernels(model(part() + attention()), 80)
+    assert other is not None
+    assert other.count(DOMAIN.encode()) == 2
 
 
 @pytest.mark.parametrize(
@@ -196,10 +309,17 @@ def test_an_operator_that_fits_is_ours() -> None:
         part(inputs=("rows", "w", "s", "z", "order")),
         part(inputs=("rows", "w", "given")),
         part(domain="ai.onnx"),
+        attention("q,k,v,pk,pv,last,longest,cos,sin,,,"),
+        attention("q,,,k,v,last,longest,cos,sin,positions,,"),
+        attention("q,,,k,v,last,longest,,,,,"),
+        attention(local_window_size=512),
+        attention(softcap=30.0),
+        attention(rotary_interleaved=1),
+        attention(do_rotary=0),
     ],
 )
 def test_what_the_library_cannot_do_stays_as_it_is(graph: bytes) -> None:
-    assert with_kernels(model(graph)) is None
+    assert with_kernels(model(graph), 64) is None
 
 
 def test_a_real_model_gives_nearly_the_same_logits_either_way() -> None:
