@@ -9,6 +9,7 @@ from msgspec import Struct
 from spark_engine.engine.acceleration_ways import WAYS
 from spark_engine.engine.component_list import COMPONENTS, Installation, installation
 from spark_engine.hardware.cpu_features import ARM64, cpu_features, machine
+from spark_engine.hardware.own_kernels import kernels_version
 from spark_engine.hardware.processor import physical_cores, processor_name
 from spark_engine.types.components import ComponentEntry
 from spark_engine.types.hardware import AcceleratorReading
@@ -16,7 +17,7 @@ from spark_engine.types.hardware import AcceleratorReading
 
 class Machine(Struct, frozen=True):
     """What decides. `architecture` and `features` of the processor; `accelerators` None: not read yet; what is
-    installed by component or distribution."""
+    installed by component or distribution; `kernels` changes with Spark's own, empty where it has none."""
 
     platform: str
     processor: str
@@ -27,6 +28,7 @@ class Machine(Struct, frozen=True):
     components: Mapping[str, ComponentEntry]
     installed: Mapping[str, Installation]
     distributions: Mapping[str, str]
+    kernels: str = ""
 
     @property
     def level(self) -> str:
@@ -50,6 +52,7 @@ def read_machine(
         components,
         found,
         {name: version for name in wanted if (version := _version(name))},
+        kernels_version(),
     )
 
 

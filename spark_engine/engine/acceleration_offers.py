@@ -107,6 +107,8 @@ def _library(way: Way, machine: Machine) -> tuple[str, str, str]:
         return library, f"{name} does not work: {status.title}.", install
     if way.distribution and way.distribution not in machine.distributions:
         return library, *_without(way)
+    if way.component == "onnx" and way.kind == "cpu" and machine.kernels:
+        library += " with Spark's own kernels"
     own = machine.distributions.get(way.distribution, "")
     return f"{library}, {way.distribution} {own}" if own else library, "", ""
 
@@ -151,7 +153,8 @@ def _processor(machine: Machine, threads: int) -> str:
 def _key(way: Way, machine: Machine, driver: str, named: str) -> str:
     """A digest; everything runs on the processor too, and onnxruntime-genai on onnxruntime."""
     libraries = [i.fingerprint for c, i in machine.installed.items() if c in {way.component, *_below(way)}]
-    parts = (*libraries, machine.distributions.get(way.distribution, ""), driver, named)
+    own = machine.kernels if way.component == "onnx" else ""
+    parts = (*libraries, machine.distributions.get(way.distribution, ""), driver, named, own)
     said = "\n".join((way.id, way.device, machine.processor, machine.level, *parts))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 

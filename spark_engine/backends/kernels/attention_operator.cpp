@@ -51,6 +51,8 @@ class Kernel {
     return attend(context, step, in, last, caches, ort::data_of<float>(api_, out[0]));
   }
 
+  const ort::Api& api() const { return api_; }
+
  private:
   struct Step {
     attention::Shape shape;
@@ -129,7 +131,8 @@ ort::Status* SPARK_CALL create(const ort::Operator*, ort::Table table, const ort
 }
 
 ort::Status* SPARK_CALL compute(void* kernel, ort::Context* context) {
-  return static_cast<const Kernel*>(kernel)->compute(context);
+  auto* own = static_cast<const Kernel*>(kernel);
+  return ort::guarded(own->api(), [&] { return own->compute(context); });
 }
 
 ort::Operator make_operator() {

@@ -37,6 +37,8 @@ class Kernel {
     return multiply(context, ort::data_of<float>(api_, in[kRows]), count, ort::data_of<float>(api_, out));
   }
 
+  const ort::Api& api() const { return api_; }
+
  private:
   bool pack(ort::Context* context, const ort::Value* const* in) {
     const auto* weights = ort::data_of<const uint8_t>(api_, in[kWeights]);
@@ -83,7 +85,8 @@ ort::Status* SPARK_CALL create(const ort::Operator*, ort::Table table, const ort
 }
 
 ort::Status* SPARK_CALL compute(void* kernel, ort::Context* context) {
-  return static_cast<Kernel*>(kernel)->compute(context);
+  auto* own = static_cast<Kernel*>(kernel);
+  return ort::guarded(own->api(), [&] { return own->compute(context); });
 }
 
 ort::Operator make_operator() {

@@ -1,6 +1,7 @@
 // What the library's operators share: data and shapes of values, work for onnxruntime's threads.
 #pragma once
 #include <algorithm>
+#include <exception>
 #include <vector>
 
 #include "ort_interface.h"
@@ -52,6 +53,16 @@ Status* share_out(const Api& api, const Context* context, size_t total, size_t t
   };
   void(SPARK_CALL * run)(void*, size_t) = one;
   return api.parallel_for(context, run, tasks, tasks, &shared);
+}
+
+// What `work` says, or why it failed: no exception may leave the library.
+template <typename Work>
+Status* guarded(const Api& api, Work work) noexcept {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    return api.create_status(kFail, error.what());
+  }
 }
 
 // What every operator here says of itself: on the processor, any version, as many inputs as it has.

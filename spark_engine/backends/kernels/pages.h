@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <new>
 
@@ -35,7 +36,26 @@ class Pages {
   uint8_t* start_;
 };
 
-// The memory stays readable and keeps its contents: pages of a file are dropped and read again if need be.
+#if defined(__linux__)
+// Whether an address lies in a file's pages, which can be read again.
+inline bool is_of_a_file(uintptr_t address) {
+  std::FILE* maps = std::fopen("/proc/self/maps", "r");
+  if (!maps) return false;
+  char line[512];
+  bool told = false;
+  unsigned long from, to, inode;
+  while (std::fgets(line, sizeof line, maps))
+    if (std::sscanf(line, "%lx-%lx %*s %*s %*s %lu", &from, &to, &inode) == 3 && from <= address && address < to) {
+      told = inode != 0;
+      break;
+    }
+  std::fclose(maps);
+  return told;
+}
+#endif
+
+// The memory stays readable and keeps its contents. Pages of a file leave this process; the system may keep them, for
+// the next one that opens the file.
 inline void let_go(const void* start, size_t bytes) {
   constexpr uintptr_t kPage = 4096;
   const uintptr_t from = (reinterpret_cast<uintptr_t>(start) + kPage - 1) / kPage * kPage;
@@ -43,7 +63,7 @@ inline void let_go(const void* start, size_t bytes) {
   if (to <= from) return;
 #if defined(_WIN32)
   VirtualUnlock(reinterpret_cast<void*>(from), to - from);  // takes pages that are not locked out of the working set
-#elif defined(MADV_PAGEOUT)
-  madvise(reinterpret_cast<void*>(from), to - from, MADV_PAGEOUT);
+#elif defined(__linux__)
+  if (is_of_a_file(from) && is_of_a_file(to - 1)) madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
 #endif
 }

@@ -66,6 +66,15 @@ def test_the_processor_with_its_instruction_level_and_threads() -> None:
     assert instruction_level("arm64", frozenset(("asimddp",))) == "NEON with dot products"
 
 
+def test_own_kernels_are_named_where_they_compute_and_ask_for_a_new_trial_when_built_anew() -> None:
+    without, built, anew = (of("onnx", machine(kernels=version)) for version in ("", "1", "2"))
+    assert "kernels" not in without["cpu"].choice.library
+    assert built["cpu"].choice.library.endswith("with Spark's own kernels")
+    assert "kernels" not in built["genai-cpu"].choice.library
+    assert len({found["cpu"].key for found in (without, built, anew)}) == 3
+    assert of("gguf", machine(kernels="1"))["cpu"].key == of("gguf", machine())["cpu"].key
+
+
 def test_hardware_that_is_not_here_is_said_so() -> None:
     found = of("onnx", machine())
     assert not found["cuda"].choice.found and "NVIDIA" in found["cuda"].choice.why
