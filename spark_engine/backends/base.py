@@ -13,8 +13,9 @@ from spark_engine.types.models import Pooling
 Logits = NDArray[np.float32]
 Hidden = NDArray[np.float32]
 
-FLOAT_ROUNDING, INTEGER_ROUNDING = 0.01, 0.5
-"""`Decoder.rounding` of models that compute in 32-bit numbers, and of those that round activations to 8-bit ones."""
+NO_ROUNDING, FLOAT_ROUNDING, INTEGER_ROUNDING = 0.0, 0.01, 0.5
+"""`Decoder.rounding` of models whose tokens get the same bits in any company, of those that compute in 32-bit numbers,
+and of those that round activations to 8-bit ones."""
 
 
 class LoadStep(Struct, frozen=True):

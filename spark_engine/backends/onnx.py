@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from spark_engine.backends.base import INTEGER_ROUNDING, Decoder, LoadStep, Logits, SlotInput
+from spark_engine.backends.base import INTEGER_ROUNDING, NO_ROUNDING, Decoder, LoadStep, Logits, SlotInput
 from spark_engine.backends.cores import threads_for
 from spark_engine.backends.cutting import cuts
 from spark_engine.backends.devices import require_cpu
@@ -63,7 +63,9 @@ class OnnxDecoder:
             yield LoadStep(0.5 * fraction, "reading the model")
         yield LoadStep(0.5, "preparing the model")
         threads = plan.threads or threads_for(_size(config.file.parent))
-        self._open(config, *open_decoder(config, threads, kernels=plan.kernels))
+        opened = open_decoder(config, threads, kernels=plan.kernels)
+        self.rounding = NO_ROUNDING if opened.is_exact else INTEGER_ROUNDING
+        self._open(config, opened.session, opened.hidden)
         yield LoadStep(0.95, "warming up")
         self.forward([SlotInput(0, 0, [0], True)])
         self.free(0)

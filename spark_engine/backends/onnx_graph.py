@@ -55,6 +55,16 @@ def nodes(model: memoryview) -> list[Node]:
     return found
 
 
+def operators(model: memoryview) -> Iterator[tuple[str, str]]:
+    """Name and domain of each of a model's operators. ValueError as in `nodes`."""
+    for number, graph in fields(model):
+        for inner, node in fields(graph) if number == _GRAPH else ():
+            if inner == _NODE:
+                named = dict.fromkeys((_NODE_OPERATOR, _NODE_DOMAIN), "")
+                named |= {field: text(value) for field, value in fields(node) if field in named}
+                yield named[_NODE_OPERATOR], named[_NODE_DOMAIN]
+
+
 def with_output(model: bytes, name: str) -> bytes:
     """The model with one more output. A later part of a message is merged into an earlier one, so a second graph
     that has nothing but this output is enough."""

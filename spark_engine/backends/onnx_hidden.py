@@ -2,12 +2,13 @@
 computes with Spark's own kernels where they can do what it needs."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import onnxruntime as ort
 
 from spark_engine.backends.onnx_config import OnnxConfig
 from spark_engine.backends.onnx_graph import Node, nodes, with_output
-from spark_engine.backends.onnx_kernels import with_kernels
+from spark_engine.backends.onnx_kernels import is_exact, with_kernels
 from spark_engine.backends.onnx_session import open_session
 
 MOST_BYTES = 512 * 1024 * 1024
@@ -23,12 +24,18 @@ _BEFORE_HEAD = frozenset(
 _NUMBERS = ("tensor(float)", "tensor(float16)")
 
 
-def open_decoder(
-    config: OnnxConfig, threads: int, *, kernels: bool = True
-) -> tuple[ort.InferenceSession, str]:
-    """The session of a decoder, and the name of its output of final hidden states [batch, tokens, hidden]; an empty
-    name when it has none and cannot be made to give it. Logits are the same with that output and without. `kernels`:
-    Spark's own do what they can of it."""
+class Opened(NamedTuple):
+    """A decoder's session; the name of its output of final hidden states [batch, tokens, hidden], empty when it has
+    none and cannot be made to give it; whether a token gets the same bits in any company."""
+
+    session: ort.InferenceSession
+    hidden: str
+    is_exact: bool
+
+
+def open_decoder(config: OnnxConfig, threads: int, *, kernels: bool = True) -> Opened:
+    """Open a decoder. Logits are the same with an output of hidden states and without. `kernels`: Spark's own do what
+    they can of it."""
     weights = config.file.parent.absolute()
     for model, name, has_kernels in _changed(config, kernels):
         try:
@@ -36,8 +43,8 @@ def open_decoder(
         except Exception:  # whatever is wrong with it, the file as it stands decides
             continue
         if not name or _is_hidden(session, name):
-            return session, name
-    return open_session(config.file, threads), ""
+            return Opened(session, name, has_kernels and is_exact(model))
+    return Opened(open_session(config.file, threads), "", False)
 
 
 def _changed(config: OnnxConfig, kernels: bool) -> Iterator[tuple[bytes, str, bool]]:

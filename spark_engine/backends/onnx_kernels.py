@@ -8,7 +8,7 @@ its operators are pointed to the library in memory, and decision 12 says why.
 from collections.abc import Callable
 from functools import cache
 
-from spark_engine.backends.onnx_graph import Node, in_domain, numbers_of, read_node
+from spark_engine.backends.onnx_graph import Node, in_domain, numbers_of, operators, read_node
 from spark_engine.backends.onnx_kernels_check import BLOCK, DOMAIN, attends_right, multiplies_right
 from spark_engine.hardware.own_kernels import kernels_library
 
@@ -18,10 +18,24 @@ _ROUNDED = 4
 _NO_WINDOW = 2**64 - 1
 # Of GroupQueryAttention: queries, keys and values in one; the cache; lengths; angles. Everything else left out.
 _ATTENTION_INPUTS = (True, False, False, True, True, True, True, True, True)
+_ADDING = ("MatMulNBits", "GroupQueryAttention")
+_BY_ROWS = frozenset((
+    "Add", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Div", "Equal", "Expand", "Gather",
+    "GatherBlockQuantized", "GatherND", "Gelu", "Greater", "Identity", "If", "Mul", "Pow", "Range", "ReduceSum",
+    "Reshape", "Shape", "Sigmoid", "SimplifiedLayerNormalization", "SkipSimplifiedLayerNormalization", "Slice",
+    "Softplus", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
+))  # fmt: skip
 _ATTENTION = {
     "do_rotary": 1, "rotary_interleaved": 0, "local_window_size": _NO_WINDOW, "softcap": 0, "smooth_softmax": 0,
     "qk_output": 0,
 }  # fmt: skip
+
+
+def is_exact(model: bytes) -> bool:
+    """Whether a model changed by `with_kernels` gives a token the same bits alone, in a prompt and in company: all that
+    adds up is the library's, and the rest takes each row by itself."""
+    graph = operators(memoryview(model))
+    return all(domain == DOMAIN if name in _ADDING else name in _BY_ROWS for name, domain in graph)
 
 
 def with_kernels(model: bytes, head_size: int) -> bytes | None:

@@ -25,7 +25,7 @@ class Rounding:
         if sequence.doubtful is not None:
             self._compare(sequence.doubtful, logits)
             sequence.doubtful = None
-        if not sequence.needs_lead or sequence.sampler.is_sure(logits, self._least):
+        if not self._least or not sequence.needs_lead or sequence.sampler.is_sure(logits, self._least):
             return True
         sequence.doubtful = logits.copy()
         self._set_back(sequence)

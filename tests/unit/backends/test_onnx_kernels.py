@@ -324,9 +324,11 @@ def test_what_the_library_cannot_do_stays_as_it_is(graph: bytes) -> None:
 
 def test_a_real_model_gives_nearly_the_same_logits_either_way() -> None:
     config = read_config(onnx_folder())
-    kernels, hidden = open_decoder(config, 2)
-    plain, name = open_decoder(config, 2, kernels=False)
+    kernels, hidden, is_exact = open_decoder(config, 2)
+    plain, name, is_plain_exact = open_decoder(config, 2, kernels=False)
     assert hidden == name
+    assert is_exact == attends_right()
+    assert not is_plain_exact
     given: dict[str, NDArray[Any]] = {
         value.name: np.zeros([1, config.kv_heads, 0, config.head_size], np.float32)
         for value in kernels.get_inputs()
