@@ -34,6 +34,15 @@ struct Kernels {
   const Kernel* with_zeros;
 };
 
+// Added to a number below 2^22, its last bits hold the number rounded to a whole one, to even from halves.
+constexpr float kWholes = 12582912.0f;
+
+inline int32_t bits_of(float number) {
+  int32_t told;
+  std::memcpy(&told, &number, sizeof told);
+  return told;
+}
+
 int32_t four_bytes(const int8_t* from) {
   int32_t told;
   std::memcpy(&told, from, 4);
@@ -155,19 +164,27 @@ void Rows::resize(size_t rows, size_t depth) {
   }
 }
 
+#if SPARK_X86
+SPARK_TARGET("avx2")
+#endif
 void Rows::round(const float* source, size_t first, size_t last) {
   for (size_t at = first * blocks; at < last * blocks; at++) {
     const float* from = source + at * kBlock;
-    float largest = 0;
-    for (int i = 0; i < kBlock; i++) largest = std::max(largest, std::fabs(from[i]));
-    const float scale = largest / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0.0f;
+    int8_t* to = values.data() + at * kBlock;
+    int32_t largest = 0;  // of the numbers' bits without signs: in their order, and beyond all where one is no number
+    for (int i = 0; i < kBlock; i++) largest = std::max(largest, bits_of(from[i]) & 0x7fffffff);
+    float scale;
+    std::memcpy(&scale, &largest, sizeof scale);
+    scale /= 127.0f;
+    const bool is_sound = std::isfinite(scale);
+    const float inverse = is_sound && scale > 0 ? 1.0f / scale : 0.0f;
     int32_t sum = 0;
     for (int i = 0; i < kBlock; i++) {
-      const int32_t value = static_cast<int32_t>(std::nearbyintf(from[i] * inverse));
-      values[at * kBlock + i] = static_cast<int8_t>(value);
+      const int32_t value = bits_of((is_sound ? from[i] : 0.0f) * inverse + kWholes) - bits_of(kWholes);
+      to[i] = static_cast<int8_t>(value);
       sum -= value;
     }
-    scales[at] = scale;
+    scales[at] = is_sound ? scale : NAN;
     sums[at] = sum;
   }
 }

@@ -105,6 +105,16 @@ def test_rows_of_zeros_and_of_several_dimensions() -> None:
     assert numbers.told(numbers.session(), rows[:0]).shape == (0, 3, 40)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_row_with_no_number_gives_none_and_others_stay(bad: float) -> None:
+    numbers = Numbers(40, 64, 32, zeros=False, rows=3)
+    session, sound = numbers.session(), numbers.rows.copy()
+    numbers.rows[1, 40] = bad
+    told = numbers.told(session, numbers.rows)
+    assert np.isnan(told[1]).all()
+    assert np.array_equal(told[[0, 2]], numbers.told(session, sound)[[0, 2]])
+
+
 def test_it_is_close_to_what_onnxruntime_itself_computes() -> None:
     numbers = Numbers(96, 1024, 32, zeros=True)
     own, theirs = (
