@@ -57,7 +57,7 @@ class Desktop(QObject):
             self.store, self.board, lambda repair: carry_out(repair, self.window.context)
         )
         self.announcer = Announcer(self.board)
-        MakingAhead(self.store, self.window, self)
+        MakingAhead(self.store, self.window)
         self.tray, self._tray_watch = Tray(self.store, self.actions, base, self), TrayWatch(self)
         self._quit = asyncio.Event()
         self._hint_given = False

@@ -13,8 +13,8 @@ QUIET_MS, NEXT_MS = 2000, 300
 class MakingAhead(QObject):
     """Quiet: the engine answers and has nothing to do, and the window is in sight, for pages take memory."""
 
-    def __init__(self, store: Store, window: Window, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self, store: Store, window: Window) -> None:
+        super().__init__(window)
         self._store, self._window = store, window
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._go_on)

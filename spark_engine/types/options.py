@@ -13,9 +13,9 @@ class LoadOptions(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     threads: int | None = None
     cache_mb: int | None = None
     prompt_lookup: bool | None = None
-    kernels: bool | None = None
     keep_alive_s: int | None = None
     pinned: bool | None = None
+    kernels: bool | None = None
 
 
 class OptionsReport(Struct, frozen=True):

@@ -24,7 +24,7 @@ def ahead(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> MakingAhead:
     monkeypatch.setattr(making_ahead, "NEXT_MS", 20)
     stage.store.set_link(Starting())
     end_work(stage)
-    return MakingAhead(stage.store, stage.window, stage.window)
+    return MakingAhead(stage.store, stage.window)
 
 
 def end_work(stage: Stage) -> None:

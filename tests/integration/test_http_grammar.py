@@ -8,7 +8,7 @@ from typing import Any, Literal
 import jsonschema
 import openai
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tests.support.decoders import onnx_folder
 from tests.support.openai_client import openai_client
@@ -19,12 +19,18 @@ ASK: Any = [{"role": "user", "content": "Describe a fox as JSON."}]
 HOT: dict[str, Any] = {"temperature": 1.5, "max_tokens": 900}
 
 
-class Part(BaseModel):
+class Closed(BaseModel):
+    """Nothing but its fields: whatever is drawn has an end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Part(Closed):
     kind: Literal["tail", "paw", "ear"]
     length: int = Field(ge=0, le=99)
 
 
-class Animal(BaseModel):
+class Animal(Closed):
     name: str = Field(max_length=20)
     wild: bool
     parts: list[Part] = Field(max_length=3)
