@@ -197,6 +197,6 @@ def test_idle_costs_nothing(base: BaseDir, free_ports: Callable[[], int]) -> Non
         before, switches = process.cpu_times(), process.num_ctx_switches().voluntary
         time.sleep(2)
         after = process.cpu_times()
-        assert after.user + after.system - before.user - before.system <= 0.01
+        assert after.user + after.system - before.user - before.system <= 0.03
         assert process.num_ctx_switches().voluntary - switches <= 8, "nothing polls"
         assert process.memory_info().rss < 120e6

@@ -20,8 +20,8 @@ def test_a_variants_own_options_stand_over_its_models_and_those_over_the_setting
     options = SavedOptions(config(base, models__slots=3), base)
     options.save("phi", LoadOptions(context=2048, pinned=True))
     options.save("phi:q4", LoadOptions(context=1024, threads=2))
-    assert options.effective("phi:q4") == LoadOptions(1024, 3, 2, 0, True, 0, True)
-    assert options.effective("phi:q8") == LoadOptions(2048, 3, 0, 0, True, 0, True)
+    assert options.effective("phi:q4") == LoadOptions(1024, 3, 2, 0, True, 0, True, True)
+    assert options.effective("phi:q8") == LoadOptions(2048, 3, 0, 0, True, 0, True, True)
     assert options.effective("nano:q8").context == 4096
     report = options.report("phi:q4")
     assert report.saved == LoadOptions(context=1024, threads=2)
