@@ -32,7 +32,12 @@ class Kernel {
     if (query.size() != 3 || past.size() != 4 || angles.size() != 2 || past[0] != query[0]) return fail("shapes");
     const size_t size = static_cast<size_t>(past[3]), rows = heads_ + 2 * kv_heads_;
     if (query[2] != static_cast<int64_t>(rows * size) || past[3] != static_cast<int64_t>(size)) return fail("shapes");
-    if (angles[1] * 2 > past[3]) return fail("angles");
+    if (angles[1] * 2 > past[3] || !ort::has(api_, in[kSines], static_cast<size_t>(angles[0] * angles[1])))
+      return fail("angles");
+    if (!ort::has(api_, in[kPastValue], static_cast<size_t>(past[0] * past[1] * past[2] * past[3])) ||
+        past[1] != static_cast<int64_t>(kv_heads_) || !attention::is_supported(static_cast<size_t>(past[3])))
+      return fail("its cache");
+    if (!ort::has(api_, in[kLast], static_cast<size_t>(query[0])) || !ort::has(api_, in[kLongest], 1)) return fail("lengths");
     const auto* longest = ort::data_of<const int32_t>(api_, in[kLongest]);
     const size_t given = static_cast<size_t>(past[2]);
     past[2] = std::max<int64_t>(past[2], *longest);

@@ -32,7 +32,7 @@ class Kernel {
     shape.back() = static_cast<int64_t>(columns_);
     ort::Value* out = nullptr;
     if (auto failed = api_.output(context, 0, shape.data(), shape.size(), &out)) return failed;
-    std::call_once(packed_, [&] { failed_ = pack(context, in); });
+    std::call_once(packed_, [&] { failed_ = !fits(in) || pack(context, in); });
     if (failed_) return api_.create_status(ort::kFail, "the weights could not be laid out");
     return multiply(context, ort::data_of<float>(api_, in[kRows]), count, ort::data_of<float>(api_, out));
   }
@@ -40,6 +40,12 @@ class Kernel {
   const ort::Api& api() const { return api_; }
 
  private:
+  bool fits(const ort::Value* const* in) const {
+    const size_t groups = depth_ / block_;
+    return ort::has(api_, in[kWeights], columns_ * depth_ / 2) && ort::has(api_, in[kScales], columns_ * groups) &&
+           (!in[kZeros] || ort::has(api_, in[kZeros], columns_ * ((groups + 1) / 2)));
+  }
+
   bool pack(ort::Context* context, const ort::Value* const* in) {
     const auto* weights = ort::data_of<const uint8_t>(api_, in[kWeights]);
     const auto* scales = ort::data_of<const float>(api_, in[kScales]);
@@ -78,7 +84,8 @@ ort::Status* SPARK_CALL create(const ort::Operator*, ort::Table table, const ort
   if (auto failed = api.attribute(info, "K", &depth)) return failed;
   if (auto failed = api.attribute(info, "N", &columns)) return failed;
   if (auto failed = api.attribute(info, "block_size", &block)) return failed;
-  if (depth <= 0 || columns <= 0 || block <= 0 || block % int4::kBlock || depth % block)
+  constexpr int64_t kMost = int64_t{1} << 30;
+  if (depth <= 0 || depth > kMost || columns <= 0 || columns > kMost || block <= 0 || block % int4::kBlock || depth % block)
     return api.create_status(ort::kFail, "a shape that the kernels do not have");
   *kernel = new Kernel(api, static_cast<size_t>(depth), static_cast<size_t>(columns), static_cast<size_t>(block));
   return nullptr;

@@ -26,6 +26,15 @@ inline Status* shape_of(const Api& api, const Value* value, std::vector<int64_t>
   return failed;
 }
 
+// Whether a value has so many numbers, no more and no fewer: files may say anything.
+inline bool has(const Api& api, const Value* value, size_t count) {
+  std::vector<int64_t> shape;
+  if (shape_of(api, value, shape)) return false;
+  size_t told = 1;
+  for (int64_t size : shape) told *= static_cast<size_t>(size);
+  return told == count;
+}
+
 // The values that an operator reads; null for those that are left out.
 inline Status* inputs_of(const Api& api, const Context* context, const Value** in, size_t most) {
   size_t given = 0;

@@ -139,6 +139,14 @@ def test_without_the_widest_instructions_the_bits_are_the_same() -> None:
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("short", ["weights", "scales", "zeros"])
+def test_weights_that_are_fewer_than_the_file_says_are_refused(short: str) -> None:
+    numbers = Numbers(40, 64, 32, zeros=True)
+    setattr(numbers, short, getattr(numbers, short)[:20])
+    with pytest.raises(Exception, match="laid out"):
+        numbers.told(numbers.session(), numbers.rows)
+
+
 def test_rows_of_another_length_are_refused() -> None:
     numbers = Numbers(40, 64, 32, zeros=False)
     with pytest.raises(Exception, match="not as long"):
@@ -219,6 +227,29 @@ def test_attention_is_close_to_what_onnxruntime_itself_computes() -> None:
     own, theirs = Cached(40), Cached(40)
     difference = own.told(own.session(), 90) - theirs.told(theirs.session("com.microsoft"), 90)
     assert 0 < np.abs(difference).max() < 1e-5
+
+
+@attends
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("values", np.s_[:, :, :100]),
+        ("values", np.s_[:, :1]),
+        ("sines", np.s_[:40]),
+        ("cosines", np.s_[:, :5]),
+        ("last", np.s_[:0]),
+    ],
+)
+def test_inputs_that_are_smaller_than_the_others_say_are_refused(name: str, cut: Any) -> None:
+    cached = Cached(5)
+    given: dict[str, NDArray[Any]] = {
+        "tokens": cached.tokens[None], "keys": cached.keys[None], "values": cached.values[None],
+        "last": np.array([54], np.int32), "longest": np.array([55], np.int32),
+        "cosines": np.cos(cached.angles), "sines": np.sin(cached.angles),
+    }  # fmt: skip
+    given[name] = np.ascontiguousarray(given[name][cut])
+    with pytest.raises(Exception, match=r"angles|its cache|lengths"):
+        cached.session().run(None, given)
 
 
 @attends
