@@ -1,4 +1,4 @@
-"""The engine's settings as cards, a card per group: made one at a time, and searched."""
+"""The engine's settings as cards, a card per group: made a few rows at a time, and searched."""
 
 from collections.abc import Mapping
 
@@ -11,22 +11,30 @@ from app.widgets.card import Card, rule
 from app.widgets.text import label
 from spark_engine.types.settings import SettingEntry
 
+ROWS_AT_ONCE = 2
+"""A row takes about 5 ms to make and to lay out."""
+
 
 class SettingGroup(Card):
     """The settings of one group. `changed` when somebody types or chooses in one of them."""
 
     changed = Signal()
 
-    def __init__(self, title: str, entries: list[SettingEntry]) -> None:
+    def __init__(self, title: str) -> None:
         super().__init__()
-        self.rows = [SettingRow(entry) for entry in entries]
+        self.title, self.rows = title, list[SettingRow]()
         self.column.setSpacing(GRID + 4)
         self.column.addWidget(label(title, "lead"))
-        for at, made in enumerate(self.rows):
-            if at:
-                self.column.addWidget(rule())
-            self.column.addWidget(made)
-            made.changed.connect(self.changed)
+
+    def add(self, entry: SettingEntry) -> SettingRow:
+        """One more row at the end."""
+        if self.rows:
+            self.column.addWidget(rule())
+        made = SettingRow(entry)
+        made.changed.connect(self.changed)
+        self.rows.append(made)
+        self.column.addWidget(made)
+        return made
 
     def seek(self, wanted: str) -> bool:
         """Show only settings in whose name, key or sentence (small letters) it is found; whether there are any."""
@@ -39,8 +47,8 @@ class SettingGroup(Card):
 
 
 class SettingGroups(QObject):
-    """Puts its cards before the last item of `column`, a card at a time, so that the window is never held up.
-    `added`: there is one more, `completed`: they are all there, `changed`: somebody types or chooses.
+    """Puts its cards before the last item of `column`, a few rows at a time, so that the window is never held up.
+    `added`: there are more, `completed`: they are all there, `changed`: somebody types or chooses.
     """
 
     added = Signal()
@@ -52,7 +60,7 @@ class SettingGroups(QObject):
         self.rows: dict[str, SettingRow] = {}
         self._column, self._cards = column, list[SettingGroup]()
         self._entries: Mapping[str, SettingEntry] = {}
-        self._unmade: list[tuple[str, list[str]]] = []
+        self._unmade: list[tuple[str, str]] = []
         self._timer = QTimer(self, singleShot=True, interval=0)
         self._timer.timeout.connect(self._make_next)
 
@@ -83,18 +91,25 @@ class SettingGroups(QObject):
         groups: dict[str, list[str]] = {}
         for key, entry in self._entries.items():
             groups.setdefault(entry.group or entry.setting.section, []).append(key)
-        self._unmade = list(groups.items())
+        self._unmade = [(title, key) for title, keys in groups.items() for key in keys]
         self._make_next()
 
     def _make_next(self) -> None:
-        if not self._unmade:
+        """Some rows; the others follow when the window has drawn these."""
+        now, self._unmade = self._unmade[:ROWS_AT_ONCE], self._unmade[ROWS_AT_ONCE:]
+        for title, key in now:
+            self.rows[key] = self._card(title).add(self._entries[key])
+        if now:
+            self.added.emit()
+            self._timer.start()
+        else:
             self.completed.emit()
-            return
-        title, keys = self._unmade.pop(0)
-        card = SettingGroup(title, [self._entries[key] for key in keys])
-        card.changed.connect(self.changed)
-        self._cards.append(card)
-        self.rows |= {made.entry.setting.key: made for made in card.rows}
-        self._column.insertWidget(self._column.count() - 1, card)
-        self.added.emit()
-        self._timer.start()
+
+    def _card(self, title: str) -> SettingGroup:
+        """The last card, or a new one for another group."""
+        if not self._cards or self._cards[-1].title != title:
+            card = SettingGroup(title)
+            card.changed.connect(self.changed)
+            self._cards.append(card)
+            self._column.insertWidget(self._column.count() - 1, card)
+        return self._cards[-1]

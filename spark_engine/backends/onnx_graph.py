@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from spark_engine.backends.onnx_wire import field, fields, floats, integer, integers, text
+from spark_engine.backends.protobuf import field, fields, floats, integer, integers, text
 
 MOST_NODES = 200_000
 _GRAPH, _OPERATOR_SET = 7, 8
@@ -23,11 +23,12 @@ _NAME = 1
 
 
 class Node(Struct, frozen=True):
-    """An operator and the names of the tensors it reads and writes."""
+    """An operator, the names of the tensors it reads and writes, and the domain of operators it is one of."""
 
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    domain: str = ""
 
 
 @contextmanager
@@ -53,16 +54,6 @@ def nodes(model: memoryview) -> list[Node]:
                 if len(found) > MOST_NODES:
                     raise ValueError("more nodes than a model has")
     return found
-
-
-def operators(model: memoryview) -> Iterator[tuple[str, str]]:
-    """Name and domain of each of a model's operators. ValueError as in `nodes`."""
-    for number, graph in fields(model):
-        for inner, node in fields(graph) if number == _GRAPH else ():
-            if inner == _NODE:
-                named = dict.fromkeys((_NODE_OPERATOR, _NODE_DOMAIN), "")
-                named |= {field: text(value) for field, value in fields(node) if field in named}
-                yield named[_NODE_OPERATOR], named[_NODE_DOMAIN]
 
 
 def with_output(model: bytes, name: str) -> bytes:
@@ -111,7 +102,7 @@ def read_node(data: memoryview) -> Node:
     """A node's operator and what it reads and writes."""
     inputs: list[str] = []
     outputs: list[str] = []
-    operator = ""
+    operator = domain = ""
     for number, value in fields(data):
         if number == _NODE_INPUT:
             inputs.append(text(value))
@@ -119,4 +110,6 @@ def read_node(data: memoryview) -> Node:
             outputs.append(text(value))
         elif number == _NODE_OPERATOR:
             operator = text(value)
-    return Node(operator, tuple(inputs), tuple(outputs))
+        elif number == _NODE_DOMAIN:
+            domain = text(value)
+    return Node(operator, tuple(inputs), tuple(outputs), domain)

@@ -8,7 +8,7 @@ its operators are pointed to the library in memory, and decision 12 says why.
 from collections.abc import Callable
 from functools import cache
 
-from spark_engine.backends.onnx_graph import Node, in_domain, numbers_of, operators, read_node
+from spark_engine.backends.onnx_graph import Node, in_domain, nodes, numbers_of, read_node
 from spark_engine.backends.onnx_kernels_check import BLOCK, DOMAIN, attends_right, multiplies_right
 from spark_engine.hardware.cpu_features import cpu_features
 from spark_engine.hardware.own_kernels import kernels_library
@@ -35,8 +35,10 @@ _ATTENTION = {
 def is_exact(model: bytes) -> bool:
     """Whether a model changed by `with_kernels` gives a token the same bits alone, in a prompt and in company: all that
     adds up is the library's, and the rest takes each row by itself."""
-    graph = operators(memoryview(model))
-    return all(domain == DOMAIN if name in _ADDING else name in _BY_ROWS for name, domain in graph)
+    return all(
+        node.domain == DOMAIN if node.operator in _ADDING else node.operator in _BY_ROWS
+        for node in nodes(memoryview(model))
+    )
 
 
 def with_kernels(model: bytes, head_size: int) -> bytes | None:

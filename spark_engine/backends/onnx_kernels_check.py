@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_engine.backends.onnx_session import open_session
-from spark_engine.backends.onnx_wire import field, fraction, integer
+from spark_engine.backends.protobuf import field, fraction, integer
 
 DOMAIN = "spark.kernels"
 """As long as `com.microsoft`, whose place it takes in a file's bytes."""

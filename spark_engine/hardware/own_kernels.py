@@ -11,6 +11,7 @@ from spark_engine.hardware.cpu_features import cpu_features
 _NAME = "_kernels"
 
 
+@cache
 def kernels_version() -> str:
     """What changes when the library is built anew; empty where there is none, or this processor lacks what it needs."""
     library = kernels_library()

@@ -193,10 +193,16 @@ def test_idle_costs_nothing(base: BaseDir, free_ports: Callable[[], int]) -> Non
     with engine(base, free_ports(), **ports) as served:
         httpx.get(f"{served.address}/v1/models")
         process = psutil.Process(served.process.pid)
-        time.sleep(0.5)
-        before, switches = process.cpu_times(), process.num_ctx_switches().voluntary
-        time.sleep(2)
-        after = process.cpu_times()
-        assert after.user + after.system - before.user - before.system <= 0.03
-        assert process.num_ctx_switches().voluntary - switches <= 8, "nothing polls"
+        # What its start left to do may take a while on a busy machine; what polls does so in every one of these spans.
+        spans = (_span_of(process, 2) for _ in range(5))
+        assert any(used <= 0.03 and switches <= 8 for used, switches in spans), "nothing polls"
         assert process.memory_info().rss < 120e6
+
+
+def _span_of(process: psutil.Process, seconds: float) -> tuple[float, int]:
+    """Processor time in seconds, and how often it woke up."""
+    before, switches = process.cpu_times(), process.num_ctx_switches().voluntary
+    time.sleep(seconds)
+    after = process.cpu_times()
+    used = after.user + after.system - before.user - before.system
+    return used, process.num_ctx_switches().voluntary - switches

@@ -1,6 +1,5 @@
 // Takes the place of GroupQueryAttention where queries, keys and values come together and are turned here, and the cache
 // that goes in is the one that comes out.
-#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -31,7 +30,7 @@ class Kernel {
     if (auto failed = ort::shape_of(api_, in[kCosines], angles)) return failed;
     if (query.size() != 3 || past.size() != 4 || angles.size() != 2 || past[0] != query[0]) return fail("shapes");
     const size_t size = static_cast<size_t>(past[3]), rows = heads_ + 2 * kv_heads_;
-    if (query[2] != static_cast<int64_t>(rows * size) || past[3] != static_cast<int64_t>(size)) return fail("shapes");
+    if (query[2] != static_cast<int64_t>(rows * size)) return fail("shapes");
     if (angles[1] * 2 > past[3] || !ort::has(api_, in[kSines], static_cast<size_t>(angles[0] * angles[1])))
       return fail("angles");
     if (!ort::has(api_, in[kPastValue], static_cast<size_t>(past[0] * past[1] * past[2] * past[3])) ||
@@ -135,13 +134,8 @@ ort::Status* SPARK_CALL create(const ort::Operator*, ort::Table table, const ort
   return nullptr;
 }
 
-ort::Status* SPARK_CALL compute(void* kernel, ort::Context* context) {
-  auto* own = static_cast<const Kernel*>(kernel);
-  return ort::guarded(own->api(), [&] { return own->compute(context); });
-}
-
 ort::Operator make_operator() {
-  ort::Operator op = ort::plain_operator();
+  ort::Operator op = ort::operator_of<Kernel>();
   op.name = [](const ort::Operator*) -> const char* { return "GroupQueryAttention"; };
   op.input_types = [](const ort::Operator*) -> size_t { return kAllInputs; };
   op.input_type = [](const ort::Operator*, size_t i) -> int {
@@ -151,9 +145,7 @@ ort::Operator make_operator() {
     return i == kKey || i == kValue || i >= kInputs ? ort::kOptional : ort::kRequired;
   };
   op.output_types = [](const ort::Operator*) -> size_t { return 3; };
-  op.destroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
   op.create_kernel = create;
-  op.compute = compute;
   return op;
 }
 

@@ -91,13 +91,8 @@ ort::Status* SPARK_CALL create(const ort::Operator*, ort::Table table, const ort
   return nullptr;
 }
 
-ort::Status* SPARK_CALL compute(void* kernel, ort::Context* context) {
-  auto* own = static_cast<Kernel*>(kernel);
-  return ort::guarded(own->api(), [&] { return own->compute(context); });
-}
-
 ort::Operator make_operator() {
-  ort::Operator op = ort::plain_operator();
+  ort::Operator op = ort::operator_of<Kernel>();
   op.name = [](const ort::Operator*) -> const char* { return "MatMulNBits"; };
   op.input_types = [](const ort::Operator*) -> size_t { return kInputs; };
   op.input_type = [](const ort::Operator*, size_t i) -> int {
@@ -107,9 +102,7 @@ ort::Operator make_operator() {
     return i == kZeros ? ort::kOptional : ort::kRequired;
   };
   op.output_types = [](const ort::Operator*) -> size_t { return 1; };
-  op.destroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
   op.create_kernel = create;
-  op.compute = compute;
   return op;
 }
 

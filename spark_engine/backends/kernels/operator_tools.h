@@ -74,8 +74,9 @@ Status* guarded(const Api& api, Work work) noexcept {
   }
 }
 
-// What every operator here says of itself: on the processor, any version, as many inputs as it has.
-inline Operator plain_operator() {
+// What every operator here says of itself: on the processor, any version, computed and destroyed by its own `Kernel`.
+template <typename Kernel>
+Operator operator_of() {
   Operator op{};
   op.version = kVersion;
   op.provider = [](const Operator*) -> const char* { return nullptr; };
@@ -86,6 +87,11 @@ inline Operator plain_operator() {
   op.like_inputs = op.like_outputs = [](const Operator*) -> int { return 1; };
   op.first_version = [](const Operator*) -> int { return 1; };
   op.last_version = [](const Operator*) -> int { return 0x7fffffff; };
+  op.destroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
+  op.compute = [](void* kernel, Context* context) -> Status* {
+    auto* own = static_cast<Kernel*>(kernel);
+    return guarded(own->api(), [&] { return own->compute(context); });
+  };
   return op;
 }
 

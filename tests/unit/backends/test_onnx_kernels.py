@@ -28,7 +28,7 @@ from spark_engine.backends.onnx_kernels_check import (
     operator_model,
 )
 from spark_engine.backends.onnx_session import open_session
-from spark_engine.backends.onnx_wire import field, fraction, integer
+from spark_engine.backends.protobuf import field, fraction, integer
 from spark_engine.hardware.own_kernels import kernels_library
 from tests.support.decoders import onnx_folder
 
@@ -169,16 +169,19 @@ class Cached:
         model = attention_model(self.heads, self.kept, self.size**-0.5, domain)
         return open_session(model, 2, kernels=domain == DOMAIN)
 
+    def given(self, tokens: NDArray[np.float32], last: tuple[int, ...]) -> dict[str, NDArray[Any]]:
+        """What the model reads: `tokens` [batch, tokens, …], and the `last` position of each of the batch."""
+        return {
+            "tokens": tokens, "keys": np.stack([self.keys] * len(last)), "values": np.stack([self.values] * len(last)),
+            "last": np.array(last, np.int32), "longest": np.array([max(last) + 1], np.int32),
+            "cosines": np.cos(self.angles), "sines": np.sin(self.angles),
+        }  # fmt: skip
+
     def told(self, session: Any, before: int, first: int = 0, last: int | None = None) -> NDArray[np.float32]:
         """The tokens [first, last) after `before + first` positions; the cache keeps them."""
         tokens = self.tokens[None, first:last]
         until = before + first + tokens.shape[1]
-        given = {
-            "tokens": tokens, "keys": self.keys[None], "values": self.values[None],
-            "last": np.array([until - 1], np.int32), "longest": np.array([until], np.int32),
-            "cosines": np.cos(self.angles), "sines": np.sin(self.angles),
-        }  # fmt: skip
-        told, keys, values = session.run(None, given)
+        told, keys, values = session.run(None, self.given(tokens, (until - 1,)))
         place = slice(before + first, until)
         self.keys[:, place], self.values[:, place] = keys[0, :, place], values[0, :, place]
         result: NDArray[np.float32] = told[0]
@@ -211,12 +214,7 @@ def test_a_token_attends_with_the_same_bits_in_any_company() -> None:
 def test_streams_of_several_lengths_attend_as_each_alone() -> None:
     cached, lengths = Cached(4), (0, 17, 128, 250)
     session = cached.session()
-    given = {
-        "tokens": cached.tokens[:, None], "keys": np.stack([cached.keys] * 4),
-        "values": np.stack([cached.values] * 4), "last": np.array(lengths, np.int32),
-        "longest": np.array([251], np.int32), "cosines": np.cos(cached.angles), "sines": np.sin(cached.angles),
-    }  # fmt: skip
-    together = session.run(None, given)[0]
+    together = session.run(None, cached.given(cached.tokens[:, None], lengths))[0]
     for number, before in enumerate(lengths):
         alone = Cached(4).told(session, before - number, number, number + 1)
         assert np.array_equal(together[number], alone)
@@ -242,11 +240,7 @@ def test_attention_is_close_to_what_onnxruntime_itself_computes() -> None:
 )
 def test_inputs_that_are_smaller_than_the_others_say_are_refused(name: str, cut: Any) -> None:
     cached = Cached(5)
-    given: dict[str, NDArray[Any]] = {
-        "tokens": cached.tokens[None], "keys": cached.keys[None], "values": cached.values[None],
-        "last": np.array([54], np.int32), "longest": np.array([55], np.int32),
-        "cosines": np.cos(cached.angles), "sines": np.sin(cached.angles),
-    }  # fmt: skip
+    given = cached.given(cached.tokens[None], (54,))
     given[name] = np.ascontiguousarray(given[name][cut])
     with pytest.raises(Exception, match=r"angles|its cache|lengths"):
         cached.session().run(None, given)

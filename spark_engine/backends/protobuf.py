@@ -1,4 +1,4 @@
-"""Protocol buffers, as ONNX files are written: a sequence of fields, each a number, a kind and a value.
+"""Protocol buffers, as ONNX files and tokenizers are written: fields in a row, each a number, a kind and a value.
 
 Nothing here trusts what it reads: every length is checked against what is there.
 """
@@ -8,25 +8,26 @@ from struct import Struct
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _FLOAT = Struct("<f")
+Value = memoryview | int | float
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """Numbers and contents of the fields that have a length."""
-    return ((number, value) for number, value in _all_fields(data) if isinstance(value, memoryview))
+    return ((number, value) for number, value in all_fields(data) if isinstance(value, memoryview))
 
 
 def integers(data: memoryview) -> Iterator[tuple[int, int]]:
     """Numbers and values of the fields that are whole numbers."""
-    return ((number, value) for number, value in _all_fields(data) if isinstance(value, int))
+    return ((number, value) for number, value in all_fields(data) if isinstance(value, int))
 
 
 def floats(data: memoryview) -> Iterator[tuple[int, float]]:
     """Numbers and values of the fields that are numbers of 32 bits."""
-    return ((number, value) for number, value in _all_fields(data) if isinstance(value, float))
+    return ((number, value) for number, value in all_fields(data) if isinstance(value, float))
 
 
-def _all_fields(data: memoryview) -> Iterator[tuple[int, memoryview | int | float]]:
-    """Numbers and values of all fields; those of eight bytes are passed over."""
+def all_fields(data: memoryview) -> Iterator[tuple[int, Value]]:
+    """Numbers and values of all fields; those of eight bytes are passed over. ValueError when they do not fit."""
     place = 0
     while place < len(data):
         key, place = _varint(data, place)
@@ -44,7 +45,7 @@ def _all_fields(data: memoryview) -> Iterator[tuple[int, memoryview | int | floa
         elif kind == _EIGHT_BYTES:
             _, place = _cut(data, place, 8)
         else:
-            raise ValueError("a field of a kind that ONNX files do not have")
+            raise ValueError("a field of a kind that does not exist any more")
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:
