@@ -65,7 +65,8 @@ class Decoder(Protocol):
     files say its embeddings are made; None when they don't. `original_context`: a longer sequence is computed with
     other rotary factors, from its first token on; None: none is. A slot whose sequence outgrows it, or is cut below it,
     is computed anew within `forward`, in one go; `reach` avoids that. `rounding`: logits by which a lead surely
-    differs less between tokens computed several at a time and one at a time.
+    differs less between tokens computed several at a time and one at a time. `joins`: all tokens of a step share a run
+    over the weights; else all single ones share one, and each piece of a prompt takes one more.
     """
 
     vocab_size: int
@@ -73,6 +74,7 @@ class Decoder(Protocol):
     max_context: int
     max_logits: int
     rounding: float
+    joins: bool
     original_context: int | None
     device: str
     pooling: Pooling | None

@@ -130,6 +130,7 @@ class EchoDecoder:
     max_context = 0
     max_logits = 1
     rounding = 0.0
+    joins = False
     original_context: int | None = None
     device = "echo"
     pooling: Pooling | None = None

@@ -40,6 +40,7 @@ class GenaiDecoder:
     max_context = 0
     max_logits = 1
     rounding = INTEGER_ROUNDING
+    joins = False
     original_context: int | None = None
     device = ""
     pooling: Pooling | None = None

@@ -32,6 +32,7 @@ class GgufDecoder:
     max_context = 0
     max_logits = MOST_LOGITS
     rounding = INTEGER_ROUNDING
+    joins = False
     original_context: int | None = None
     device = "CPU"
     pooling: Pooling | None = None

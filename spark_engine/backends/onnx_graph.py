@@ -1,23 +1,26 @@
-"""Reads an ONNX file's graph without the onnx package, and makes small changes to it: one more output, other kernels.
+"""Reads an ONNX file's graph without the onnx package, and makes small changes to it: more inputs and outputs, other
+kernels.
 
 Field numbers are those of onnx.proto.
 """
 
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
 
-from spark_engine.backends.protobuf import field, fields, floats, integer, integers, text
+from spark_engine.backends.protobuf import field, fields, floats, integer, integers, text, wholes
 
 MOST_NODES = 200_000
 _GRAPH, _OPERATOR_SET = 7, 8
-_NODE, _INITIALIZER, _OUTPUT = 1, 5, 12
+_NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
 _NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 4, 5, 7
 _ATTRIBUTE_NAME, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INTEGER = 1, 2, 3
-_TENSOR_TYPE, _TENSOR_NAME = 2, 8
+_TENSOR_SIZES, _TENSOR_TYPE, _TENSOR_NAME = 1, 2, 8
+_VALUE_TYPE, _TYPE_TENSOR, _ELEMENT_TYPE, _SHAPE, _SIZE = 2, 1, 1, 2, 1
+_INT64 = 7
 _SET_DOMAIN, _SET_VERSION = 1, 2
 _NAME = 1
 
@@ -61,6 +64,41 @@ def with_output(model: bytes, name: str) -> bytes:
     that has nothing but this output is enough."""
     output = field(_OUTPUT, field(_NAME, name.encode()))
     return model + field(_GRAPH, output)
+
+
+def with_lists(model: bytes, names: Sequence[str], rewired: Callable[[Node], Sequence[str] | None]) -> bytes:
+    """The model with more inputs, each a list of whole numbers [any], which is empty where nothing is given; and with
+    nodes reading what `rewired` says, where it says anything. ValueError as in `nodes`."""
+    parts = list[bytes | memoryview]()
+    for number, value, whole in wholes(memoryview(model)):
+        if number == _GRAPH and isinstance(value, memoryview):
+            parts.append(field(_GRAPH, _rewired(value, rewired)))
+        else:
+            parts.append(whole)
+    lists = b"".join(_list_input(name.encode()) for name in names)
+    return b"".join((*parts, field(_GRAPH, lists)))
+
+
+def _rewired(graph: memoryview, rewired: Callable[[Node], Sequence[str] | None]) -> bytes:
+    parts = list[bytes | memoryview]()
+    for number, value, whole in wholes(graph):
+        node = value if number == _NODE and isinstance(value, memoryview) else None
+        inputs = None if node is None else rewired(read_node(node))
+        if node is None or inputs is None:
+            parts.append(whole)
+        else:
+            rest = b"".join(part for number, _, part in wholes(node) if number != _NODE_INPUT)
+            reads = b"".join(field(_NODE_INPUT, name.encode()) for name in inputs)
+            parts.append(field(_NODE, reads + rest))
+    return b"".join(parts)
+
+
+def _list_input(name: bytes) -> bytes:
+    """An input and what it is when it is not given: an initializer of the same name."""
+    kind = integer(_ELEMENT_TYPE, _INT64) + field(_SHAPE, field(_SIZE, b""))
+    value = field(_NAME, name) + field(_VALUE_TYPE, field(_TYPE_TENSOR, kind))
+    empty = integer(_TENSOR_SIZES, 0) + integer(_TENSOR_TYPE, _INT64) + field(_TENSOR_NAME, name)
+    return field(_INPUT, value) + field(_INITIALIZER, empty)
 
 
 def in_domain(

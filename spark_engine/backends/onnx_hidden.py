@@ -8,6 +8,7 @@ import onnxruntime as ort
 
 from spark_engine.backends.onnx_config import OnnxConfig
 from spark_engine.backends.onnx_graph import Node, nodes, with_output
+from spark_engine.backends.onnx_joined import joined
 from spark_engine.backends.onnx_kernels import is_exact, with_kernels
 from spark_engine.backends.onnx_session import open_session
 
@@ -26,29 +27,41 @@ _NUMBERS = ("tensor(float)", "tensor(float16)")
 
 class Opened(NamedTuple):
     """A decoder's session; the name of its output of final hidden states [batch, tokens, hidden], empty when it has
-    none and cannot be made to give it; whether a token gets the same bits in any company."""
+    none and cannot be made to give it; whether a token gets the same bits in any company; whether a run takes tokens of
+    many sequences in a line, see `onnx_joined`."""
 
     session: ort.InferenceSession
     hidden: str
-    is_exact: bool
+    is_exact: bool = False
+    joins: bool = False
+
+
+class _Variant(NamedTuple):
+    """A model's bytes with what was added to it: an output of hidden states, Spark's kernels, lists of tokens."""
+
+    model: bytes
+    hidden: str
+    has_kernels: bool = False
+    joins: bool = False
 
 
 def open_decoder(config: OnnxConfig, threads: int, *, kernels: bool = True) -> Opened:
     """Open a decoder. Logits are the same with an output of hidden states and without. `kernels`: Spark's own do what
     they can of it."""
     weights = config.file.parent.absolute()
-    for model, name, has_kernels in _changed(config, kernels):
+    for variant in _changed(config, kernels):
+        model, name = variant.model, variant.hidden
         try:
-            session = open_session(model, threads, weights=weights, kernels=has_kernels)
+            session = open_session(model, threads, weights=weights, kernels=variant.has_kernels)
         except Exception:  # whatever is wrong with it, the file as it stands decides
             continue
         if not name or _is_hidden(session, name):
-            return Opened(session, name, has_kernels and is_exact(model))
-    return Opened(open_session(config.file, threads), "", False)
+            return Opened(session, name, variant.has_kernels and is_exact(model), variant.joins)
+    return Opened(open_session(config.file, threads), "")
 
 
-def _changed(config: OnnxConfig, kernels: bool) -> Iterator[tuple[bytes, str, bool]]:
-    """The model's bytes with what can be added to it, the best first: bytes, hidden output, whether kernels are in."""
+def _changed(config: OnnxConfig, kernels: bool) -> Iterator[_Variant]:
+    """The model with what can be added to it, the best first."""
     try:
         if config.file.stat().st_size > MOST_BYTES:
             return
@@ -58,11 +71,14 @@ def _changed(config: OnnxConfig, kernels: bool) -> Iterator[tuple[bytes, str, bo
     except (OSError, ValueError):
         return
     if quick is not None and name:
-        yield with_output(quick, name), name, True
+        line = joined(quick, config.attention_mask, name)
+        if line is not None:
+            yield _Variant(with_output(line, name), name, has_kernels=True, joins=True)
+        yield _Variant(with_output(quick, name), name, has_kernels=True)
     if quick is not None:
-        yield quick, "", True
+        yield _Variant(quick, "", has_kernels=True)
     if name:
-        yield with_output(model, name), name, False
+        yield _Variant(with_output(model, name), name)
 
 
 def final_states(graph: Sequence[Node], logits: str) -> str:

@@ -10,7 +10,6 @@ from functools import cache
 
 from spark_engine.backends.onnx_graph import Node, in_domain, nodes, numbers_of, read_node
 from spark_engine.backends.onnx_kernels_check import BLOCK, DOMAIN, attends_right, multiplies_right
-from spark_engine.hardware.cpu_features import cpu_features
 from spark_engine.hardware.own_kernels import kernels_library
 
 HEAD_SIZES = (64, 96, 128)
@@ -46,7 +45,7 @@ def with_kernels(model: bytes, head_size: int) -> bytes | None:
     here. ValueError when the bytes are no model."""
     if not _is_right(multiplies_right):
         return None
-    attends = head_size in HEAD_SIZES and "avx512f" in cpu_features() and _is_right(attends_right)
+    attends = head_size in HEAD_SIZES and _is_right(attends_right)
 
     def is_ours(data: memoryview, types: dict[str, int]) -> bool:
         node, numbers = read_node(data), numbers_of(data)

@@ -11,7 +11,7 @@ from spark_engine.backends.protobuf import field, fraction, integer
 DOMAIN = "spark.kernels"
 """As long as `com.microsoft`, whose place it takes in a file's bytes."""
 BLOCK = 32
-FLOAT, UINT8, INT32 = 1, 2, 6
+FLOAT, UINT8, INT32, INT64 = 1, 2, 6, 7
 _EPSILON = 1e-4
 Floats = NDArray[np.float32]
 
@@ -85,10 +85,12 @@ def attended(
     return told.reshape(len(tokens), -1)
 
 
-def attention_model(heads: int, kept: int, scale: float, domain: str = DOMAIN) -> bytes:
-    """A model that is one attention of `heads` heads, `kept` of them in the cache."""
+def attention_model(
+    heads: int, kept: int, scale: float, domain: str = DOMAIN, *, in_line: bool = False
+) -> bytes:
+    """A model that is one attention of `heads` heads, `kept` of them in the cache; `in_line`: with `counts`."""
     inputs = {"tokens": FLOAT, "": 0, " ": 0, "keys": FLOAT, "values": FLOAT, "last": INT32, "longest": INT32}
-    inputs |= {"cosines": FLOAT, "sines": FLOAT}
+    inputs |= {"cosines": FLOAT, "sines": FLOAT} | ({"counts": INT64} if in_line else {})
     numbers = {"num_heads": heads, "kv_num_heads": kept, "scale": scale, "do_rotary": 1}
     return operator_model(
         "GroupQueryAttention", inputs, ("told", "new_keys", "new_values"), numbers, domain=domain

@@ -4,13 +4,27 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from msgspec import Struct
 from numpy.typing import NDArray
 
+from spark_engine.backends.base import Logits
 from spark_engine.backends.onnx_config import OnnxConfig
 from spark_engine.backends.onnx_kv import KeyValueCache, Window
 
 Ints = NDArray[np.int64]
+MASK_BLOCK = 64
+MAX_CHUNK = 512
+"""Tokens of one run at most, so that a step can be left soon."""
 _KEPT = 32
+
+
+class RunParts(Struct, frozen=True):
+    """What runs need to know of a model. `last_only`: it gives logits of the last token alone."""
+
+    config: OnnxConfig
+    logits_dtype: type[np.generic]
+    last_only: bool
+    takes_positions: bool
 
 
 class BoundWindow:
@@ -68,3 +82,8 @@ class Bindings:
 
 def _layer_names(config: OnnxConfig, key: str, value: str) -> list[str]:
     return [name % layer for layer in range(config.layers) for name in (key, value)]
+
+
+def float32(logits: NDArray[Any]) -> Logits:
+    """Logits as samplers take them."""
+    return logits.astype(np.float32, copy=False)

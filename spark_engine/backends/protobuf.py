@@ -28,24 +28,33 @@ def floats(data: memoryview) -> Iterator[tuple[int, float]]:
 
 def all_fields(data: memoryview) -> Iterator[tuple[int, Value]]:
     """Numbers and values of all fields; those of eight bytes are passed over. ValueError when they do not fit."""
+    return ((number, value) for number, value, _ in wholes(data) if value is not None)
+
+
+def wholes(data: memoryview) -> Iterator[tuple[int, Value | None, memoryview]]:
+    """Numbers and values of all fields, and the bytes in which each is written: together they are the message again.
+    Those of eight bytes are told without a value. ValueError when they do not fit."""
     place = 0
     while place < len(data):
+        begin = place
         key, place = _varint(data, place)
-        number, kind = key >> 3, key & 7
-        if kind == _LENGTH:
-            length, place = _varint(data, place)
-            value, place = _cut(data, place, length)
-            yield number, value
-        elif kind == _VARINT:
-            told, place = _varint(data, place)
-            yield number, told
-        elif kind == _FOUR_BYTES:
-            cut, place = _cut(data, place, 4)
-            yield number, float(_FLOAT.unpack(cut)[0])
-        elif kind == _EIGHT_BYTES:
-            _, place = _cut(data, place, 8)
-        else:
-            raise ValueError("a field of a kind that does not exist any more")
+        value, place = _value(data, key & 7, place)
+        yield key >> 3, value, data[begin:place]
+
+
+def _value(data: memoryview, kind: int, place: int) -> tuple[Value | None, int]:
+    """The value that begins at a place, and the place after it."""
+    if kind == _LENGTH:
+        length, place = _varint(data, place)
+        return _cut(data, place, length)
+    if kind == _VARINT:
+        return _varint(data, place)
+    if kind == _FOUR_BYTES:
+        cut, place = _cut(data, place, 4)
+        return float(_FLOAT.unpack(cut)[0]), place
+    if kind == _EIGHT_BYTES:
+        return None, _cut(data, place, 8)[1]
+    raise ValueError("a field of a kind that does not exist any more")
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:

@@ -38,6 +38,7 @@ class TorchDecoder:
     max_context = 0
     max_logits = 16
     rounding = FLOAT_ROUNDING
+    joins = True
     original_context: int | None = None
     device = "CPU"
     pooling: Pooling | None = None

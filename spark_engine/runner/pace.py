@@ -4,6 +4,7 @@ from spark_engine.runner.lookup import StepCosts
 
 GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes,
 SPEED = 0.55  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
+SPEED_JOINED = 0.65  # as reading beside streams costs them little where it takes no run of its own
 SMOOTH_S = 0.02  # but so long in any case, as nobody notices
 ALONE_S = 0.5
 FIRST, LEAST, MOST = 64, 4, 512
@@ -14,26 +15,29 @@ _KEPT = 0.9
 class Pace:
     """Learns what decode steps and pieces of prompts cost here, from the steps that were run.
 
-    Reading `tokens` in `pieces` costs seconds = a · pieces + b · tokens: each piece is a run over the weights.
+    Reading `tokens` in `runs` over the weights costs seconds = a · runs + b · tokens. `joins`: see `Decoder`; then
+    pieces beside sequences that decode share their run. Else each piece is a run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, joins: bool = False) -> None:
+        self._joins = joins
         self._decode_s: dict[int, float] = {}
         self._is_odd = False
-        self._sums = [0.0] * 5  # of p·p, p·t, t·t, p·s, t·s, the old fading away
+        self._sums = [0.0] * 5  # of runs r and tokens: r·r, r·t, t·t, r·s, t·s, the old fading away
 
     def budget(self, decoding: int) -> int:
         """Prompt tokens for the next step: fewer while `decoding` sequences are streaming beside it."""
-        per_piece, per_token = self._costs()
+        per_run, per_token = self._costs()
         if not per_token:
             return LEAST if decoding else FIRST
         if not decoding:
-            return _bounded((ALONE_S - per_piece) / per_token)
+            return _bounded((ALONE_S - per_run) / per_token)
         decode = self._decode(decoding)
         room = max((GAP - 1) * decode, SMOOTH_S - decode)
-        if per_piece:
-            fair = SPEED / (1 - SPEED) * (decode + per_piece) / per_token
-            return _bounded(min(fair, (room - per_piece) / per_token))
+        if per_run or self._joins:
+            share, more = (SPEED_JOINED, 0.0) if self._joins else (SPEED, per_run)
+            fair = share / (1 - share) * (decode + more) / per_token
+            return _bounded(min(fair, (room - more) / per_token))
         # A run over one token of a prompt costs about what a decode step costs.
         tokens = (room - max(0.0, self._decode(1) - per_token)) / per_token
         return _bounded(tokens if self._is_odd else max(SMALLER * tokens, LEAST + 1))
@@ -45,12 +49,17 @@ class Pace:
             return
         self._is_odd = not self._is_odd
         spent = max(seconds - (self._decode(decoded) if decoded else 0.0), 1e-9)
-        new = (pieces**2, pieces * prefilled, prefilled**2, pieces * spent, prefilled * spent)
+        runs = int(not decoded) if self._joins else pieces
+        new = (runs**2, runs * prefilled, prefilled**2, runs * spent, prefilled * spent)
         self._sums = [_KEPT * old + value for old, value in zip(self._sums, new, strict=True)]
 
     def costs(self) -> StepCosts:
         """What one sequence's steps cost here."""
-        return StepCosts(self._decode(1) if self._decode_s else 0.0, *self._costs())
+        plain = self._decode(1) if self._decode_s else 0.0
+        per_run, per_token = self._costs()
+        if self._joins and not per_run:
+            per_run = max(0.0, plain - per_token)
+        return StepCosts(plain, per_run, per_token)
 
     def _decode(self, rows: int) -> float:
         """Seconds of a step in which `rows` sequences decode: as seen, or as of the nearest number that was seen,
@@ -62,11 +71,11 @@ class Pace:
         return max(seconds + (rows - nearest) * self._costs()[1], seconds * rows / max(rows, nearest))
 
     def _costs(self) -> tuple[float, float]:
-        """`a` and `b` by least squares; no `a` as long as the pieces were too much alike to tell."""
-        pp, pt, tt, ps, ts = self._sums
-        spread = pp * tt - pt * pt
-        if spread > 0.01 * pp * tt:
-            a, b = (tt * ps - pt * ts) / spread, (pp * ts - pt * ps) / spread
+        """`a` and `b` by least squares; no `a` as long as the runs were too much alike to tell."""
+        rr, rt, tt, rs, ts = self._sums
+        spread = rr * tt - rt * rt
+        if spread > 0.01 * rr * tt:
+            a, b = (tt * rs - rt * ts) / spread, (rr * ts - rt * rs) / spread
             if a > 0 and b > 0:
                 return a, b
         return 0.0, ts / tt if tt else 0.0

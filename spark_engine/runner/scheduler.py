@@ -39,7 +39,7 @@ class Scheduler:
         self._slots = Slots(decoder)
         self._failures = 0
         self._admitted: list[SequenceAdmitted] = []
-        self.pace = Pace()
+        self.pace = Pace(joins=decoder.joins)
         rounding = Rounding(decoder)
         self._guessing = Guessing(decoder, self.pace, wanted=prompt_lookup)
         self._outcomes = Outcomes(decoder, vocabulary, self._slots, self._running, rounding, self._guessing)

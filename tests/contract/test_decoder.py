@@ -64,8 +64,9 @@ def follow(decoder: Decoder, slot: int, tokens: list[int], steps: int) -> list[L
     return told
 
 
-def same(one: Logits, other: Logits) -> None:
-    np.testing.assert_allclose(one, other, atol=CLOSE * float(one.std()), rtol=0)
+def same(one: Logits, other: Logits, rounding: float = 0.0) -> None:
+    """`rounding`: a lead may differ so much, which is twice what a logit may."""
+    np.testing.assert_allclose(one, other, atol=max(CLOSE * float(one.std()), rounding / 2), rtol=0)
 
 
 def test_says_what_it_is(decoder: Decoder) -> None:
@@ -97,9 +98,9 @@ def test_logits_of_several_last_tokens_are_those_of_single_steps(decoder: Decode
     assert other is not None
     assert (several.shape, other.shape) == ((4, decoder.vocab_size), (decoder.vocab_size,))
     for one, row in zip(single[1:], several, strict=True):
-        same(one, row)
+        same(one, row, decoder.rounding)
     decoder.truncate(0, len(prompt) + 2)
-    same(put(decoder, 0, checked[2:], len(prompt) + 2), single[-1])
+    same(put(decoder, 0, checked[2:], len(prompt) + 2), single[-1], decoder.rounding)
 
 
 def test_the_cache_stays_within_its_limit(decoder: Decoder) -> None:

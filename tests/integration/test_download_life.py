@@ -258,5 +258,7 @@ def test_a_hub_that_is_not_there(base: BaseDir, slow: HubMirror, free_port: int)
 def test_weights_are_fetched_beside_the_small_files(base: BaseDir, slow: HubMirror):
     run_job(phi_job(base, slow))
     asked = [r.path for r in slow.requests if "/resolve/" in r.path]
-    assert any(path.endswith(WEIGHTS) for path in asked[:4])  # connections that open together may overtake each other
+    assert any(
+        path.endswith(WEIGHTS) for path in asked[:4]
+    )  # connections that open together may overtake each other
     assert len(asked) == 11

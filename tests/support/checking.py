@@ -23,6 +23,7 @@ class CheckingDecoder:
     max_context = 200
     max_logits = 9
     rounding = 0.0
+    joins = False
     original_context: int | None = None
     device = "test"
     pooling: Pooling | None = None

@@ -77,12 +77,14 @@ _FOLDERS: dict[Decoding, Callable[[], Path]] = {
 }
 
 
-def load_model(decoding: Decoding, *, slots: int = 8, context: int = 1024, path: str = "") -> Model:
+def load_model(
+    decoding: Decoding, *, slots: int = 8, context: int = 1024, path: str = "", kernels: bool = True
+) -> Model:
     """Load spark-nano or the echo in this process; `genai` is the ONNX model under onnxruntime-genai."""
     where = path or (str(_FOLDERS[decoding]()) if decoding in _FOLDERS else "")
     model_format: ModelFormat = "onnx" if decoding == "genai" else decoding
     device = "genai:cpu" if decoding == "genai" else "cpu"
-    plan = LoadPlan("test:model", model_format, where, device, context=context, slots=slots)
+    plan = LoadPlan("test:model", model_format, where, device, context=context, slots=slots, kernels=kernels)
     return Model.load(plan, lambda step: None)
 
 

@@ -4,7 +4,7 @@
 
 namespace attention {
 
-// Whether this processor has AVX-512, and heads of `size` numbers are known.
+// Whether this processor has AVX2 at least, and heads of `size` numbers are known.
 bool is_supported(size_t size);
 
 struct Shape {

@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kScales = kWeightBytes, kZeros = kScales + kColumns * sizeof(float);
 constexpr size_t kPanel = 64;      // rows that pass a tile before the next one: they stay in the second cache
 constexpr size_t kAhead = 32;      // blocks that are asked for ahead of their use
-constexpr int kSymmetricZero = 8;  // where no zero points are given
+constexpr int kSymmetricBits = 3, kSymmetricZero = 1 << kSymmetricBits;  // where no zero points are given
 
 // One block of 16 columns times some rows, and where they lie.
 struct Work {
@@ -91,46 +91,50 @@ void vnni(const Work& w) {
   SPARK_EACH(r, R) _mm512_storeu_ps(w.out + r * w.pitch, total[r]);
 }
 
-// Half a tile at a time. Sums of products fit into 16 bits: 8 x 2 x 15 x 127 is 30,480.
+// Sums of products fit into 16 bits: 8 x 2 x 15 x 127 is 30,480.
 template <int R, bool Z>
 SPARK_TARGET("avx2,fma")
 void avx2(const Work& w) {
   const size_t depth = w.blocks * kBlock;
   const __m256i low = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
-  for (int half = 0; half < 2; half++) {
-    __m256 total[R];
-    SPARK_EACH(r, R) total[r] = _mm256_setzero_ps();
-    const uint8_t* tile = w.tile;
-    for (size_t b = 0; b < w.blocks; b++, tile += w.stride) {
-      if (half == 0)
-        for (size_t line = 0; line < w.stride; line += 64)
-          _mm_prefetch(reinterpret_cast<const char*>(tile + w.stride * kAhead + line), _MM_HINT_T0);
-      __m256i sum[R];
-      SPARK_EACH(r, R) sum[r] = _mm256_setzero_si256();
-      const int8_t* row = w.values + b * kBlock;
-      for (int j = 0; j < 4; j++) {
-        const __m256i both = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(tile + 64 * j + 32 * half));
-        const __m256i first = _mm256_and_si256(both, low);
-        const __m256i second = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
+  __m256 total[R][2];
+  SPARK_EACH(r, R) total[r][0] = total[r][1] = _mm256_setzero_ps();
+  const uint8_t* tile = w.tile;
+  for (size_t b = 0; b < w.blocks; b++, tile += w.stride) {
+    for (size_t line = 0; line < w.stride; line += 64)
+      _mm_prefetch(reinterpret_cast<const char*>(tile + w.stride * kAhead + line), _MM_HINT_T0);
+    __m256i sum[R][2];
+    SPARK_EACH(r, R) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+    const int8_t* row = w.values + b * kBlock;
+    for (int j = 0; j < 4; j++) {
+      const auto* both = reinterpret_cast<const __m256i*>(tile + 64 * j);
+      __m256i left = _mm256_loadu_si256(both), right = _mm256_loadu_si256(both + 1);
+      for (int part = 0; part < 2; part++) {  // the low halves of bytes, then the high ones
+        const __m256i first = _mm256_and_si256(left, low), second = _mm256_and_si256(right, low);
         SPARK_EACH(r, R) {
-          const int8_t* at = row + r * depth + 8 * j;
-          sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(first, _mm256_set1_epi32(four_bytes(at))));
-          sum[r] = _mm256_add_epi16(sum[r], _mm256_maddubs_epi16(second, _mm256_set1_epi32(four_bytes(at + 4))));
+          const __m256i four = _mm256_set1_epi32(four_bytes(row + r * depth + 8 * j + 4 * part));
+          sum[r][0] = _mm256_add_epi16(sum[r][0], _mm256_maddubs_epi16(first, four));
+          sum[r][1] = _mm256_add_epi16(sum[r][1], _mm256_maddubs_epi16(second, four));
+          SPARK_IN_ORDER(sum[r][0]);
+          SPARK_IN_ORDER(sum[r][1]);
         }
-      }
-      const __m256 scale = _mm256_loadu_ps(reinterpret_cast<const float*>(tile + kScales) + 8 * half);
-      SPARK_EACH(r, R) {
-        const int32_t minus = w.sums[r * w.blocks + b];
-        const __m256i* zeros = reinterpret_cast<const __m256i*>(tile + kZeros) + half;
-        const __m256i shift = Z ? _mm256_mullo_epi32(_mm256_loadu_si256(zeros), _mm256_set1_epi32(minus))
-                                : _mm256_set1_epi32(kSymmetricZero * minus);
-        const __m256i whole = _mm256_add_epi32(_mm256_madd_epi16(sum[r], ones), shift);
-        const __m256 factor = _mm256_mul_ps(scale, _mm256_set1_ps(w.scales[r * w.blocks + b]));
-        total[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole), factor, total[r]);
+        left = _mm256_srli_epi16(left, 4);
+        right = _mm256_srli_epi16(right, 4);
       }
     }
-    SPARK_EACH(r, R) _mm256_storeu_ps(w.out + r * w.pitch + 8 * half, total[r]);
+    SPARK_EACH(half, 2) {
+      const __m256 scale = _mm256_loadu_ps(reinterpret_cast<const float*>(tile + kScales) + 8 * half);
+      SPARK_EACH(r, R) {
+        const __m256i minus = _mm256_set1_epi32(w.sums[r * w.blocks + b]);
+        const __m256i* zeros = reinterpret_cast<const __m256i*>(tile + kZeros) + half;
+        const __m256i shift = Z ? _mm256_mullo_epi32(_mm256_loadu_si256(zeros), minus) : _mm256_slli_epi32(minus, kSymmetricBits);
+        const __m256i whole = _mm256_add_epi32(_mm256_madd_epi16(sum[r][half], ones), shift);
+        const __m256 factor = _mm256_mul_ps(scale, _mm256_set1_ps(w.scales[r * w.blocks + b]));
+        total[r][half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole), factor, total[r][half]);
+      }
+    }
   }
+  SPARK_EACH(r, R) SPARK_EACH(half, 2) _mm256_storeu_ps(w.out + r * w.pitch + 8 * half, total[r][half]);
 }
 
 const Kernel kVnni[] = {nullptr,        vnni<1, false>, vnni<2, false>, vnni<3, false>, vnni<4, false>,

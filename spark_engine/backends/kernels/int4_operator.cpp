@@ -1,5 +1,6 @@
-// Takes the place of MatMulNBits: 4-bit weights, rows rounded to 8 bits.
+// Takes the place of MatMulNBits: 4-bit weights, rows rounded to 8 bits; of all rows, or of those that are wanted.
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -13,7 +14,7 @@ namespace {
 
 constexpr size_t kTasks = 16;            // of one multiplication: enough that a late thread does not hold up the others
 constexpr size_t kSmall = 128 * 1024;    // products that are not worth sharing out
-enum Input { kRows, kWeights, kScales, kZeros, kInputs };
+enum Input { kRows, kWeights, kScales, kZeros, kWanted, kInputs };
 
 class Kernel {
  public:
@@ -29,12 +30,15 @@ class Kernel {
       return api_.create_status(ort::kFail, "the rows are not as long as the weights' columns");
     size_t count = 1;
     for (size_t i = 0; i + 1 < shape.size(); i++) count *= static_cast<size_t>(shape[i]);
+    const auto* source = ort::data_of<const float>(api_, in[kRows]);
+    static thread_local std::vector<float> chosen;
+    if (auto failed = choose(in[kWanted], source, count, shape, chosen)) return failed;
     shape.back() = static_cast<int64_t>(columns_);
     ort::Value* out = nullptr;
     if (auto failed = api_.output(context, 0, shape.data(), shape.size(), &out)) return failed;
     std::call_once(packed_, [&] { failed_ = !fits(in) || pack(context, in); });
     if (failed_) return api_.create_status(ort::kFail, "the weights could not be laid out");
-    return multiply(context, ort::data_of<float>(api_, in[kRows]), count, ort::data_of<float>(api_, out));
+    return multiply(context, source, count, ort::data_of<float>(api_, out));
   }
 
   const ort::Api& api() const { return api_; }
@@ -44,6 +48,27 @@ class Kernel {
     const size_t groups = depth_ / block_;
     return ort::has(api_, in[kWeights], columns_ * depth_ / 2) && ort::has(api_, in[kScales], columns_ * groups) &&
            (!in[kZeros] || ort::has(api_, in[kZeros], columns_ * ((groups + 1) / 2)));
+  }
+
+  // Where there are numbers of `wanted` rows, these rows alone count: `shape` becomes [1, wanted, depth].
+  ort::Status* choose(const ort::Value* wanted, const float*& source, size_t& count, std::vector<int64_t>& shape,
+                      std::vector<float>& chosen) const {
+    std::vector<int64_t> told;
+    if (!wanted) return nullptr;
+    if (auto failed = ort::shape_of(api_, wanted, told)) return failed;
+    if (told.size() != 1 || told[0] == 0) return nullptr;
+    const auto* rows = ort::data_of<const int64_t>(api_, wanted);
+    const auto many = static_cast<size_t>(told[0]);
+    chosen.resize(many * depth_);
+    for (size_t i = 0; i < many; i++) {
+      if (rows[i] < 0 || rows[i] >= static_cast<int64_t>(count))
+        return api_.create_status(ort::kFail, "a row is wanted that is not there");
+      std::memcpy(chosen.data() + i * depth_, source + static_cast<size_t>(rows[i]) * depth_, depth_ * sizeof(float));
+    }
+    source = chosen.data();
+    count = many;
+    shape = {1, told[0], static_cast<int64_t>(depth_)};
+    return nullptr;
   }
 
   bool pack(ort::Context* context, const ort::Value* const* in) {
@@ -96,10 +121,10 @@ ort::Operator make_operator() {
   op.name = [](const ort::Operator*) -> const char* { return "MatMulNBits"; };
   op.input_types = [](const ort::Operator*) -> size_t { return kInputs; };
   op.input_type = [](const ort::Operator*, size_t i) -> int {
-    return i == kWeights || i == kZeros ? ort::kUint8 : ort::kFloat;
+    return i == kWanted ? ort::kInt64 : i == kWeights || i == kZeros ? ort::kUint8 : ort::kFloat;
   };
   op.input_characteristic = [](const ort::Operator*, size_t i) -> int {
-    return i == kZeros ? ort::kOptional : ort::kRequired;
+    return i >= kZeros ? ort::kOptional : ort::kRequired;
   };
   op.output_types = [](const ort::Operator*) -> size_t { return 1; };
   op.create_kernel = create;

@@ -26,6 +26,13 @@
 #define SPARK_EACH(i, count) for (int i = 0; i < (count); i++)
 #endif
 
+// A sum that is added up as it is written: compilers that make trees of sums run out of registers.
+#if defined(_MSC_VER)
+#define SPARK_IN_ORDER(sum)
+#else
+#define SPARK_IN_ORDER(sum) __asm__("" : "+x"(sum))
+#endif
+
 namespace processor {
 
 enum Level { kNone, kAvx2, kVnni };  // AVX2 and FMA; AVX-512 with VNNI

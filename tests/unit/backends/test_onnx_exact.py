@@ -14,7 +14,7 @@ from spark_engine.protocol.messages import LoadPlan
 from tests.support.decoders import onnx_folder
 
 TOKENS = [random.Random(3).randrange(5, 1000) for _ in range(140)]
-pytestmark = pytest.mark.skipif(not attends_right(), reason="this processor lacks AVX-512")
+pytestmark = pytest.mark.skipif(not attends_right(), reason="this processor lacks AVX2")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from spark_engine.backends.onnx_kernels_check import (
     BLOCK,
     DOMAIN,
     FLOAT,
+    INT64,
     UINT8,
     attended,
     attends_right,
@@ -188,7 +189,7 @@ class Cached:
         return result
 
 
-attends = pytest.mark.skipif(not attends_right(), reason="this processor lacks AVX-512")
+attends = pytest.mark.skipif(not attends_right(), reason="this processor lacks AVX2")
 
 
 @attends
@@ -244,6 +245,68 @@ def test_inputs_that_are_smaller_than_the_others_say_are_refused(name: str, cut:
     given[name] = np.ascontiguousarray(given[name][cut])
     with pytest.raises(Exception, match=r"angles|its cache|lengths"):
         cached.session().run(None, given)
+
+
+def line(tokens: int, counts: tuple[int, ...], last: tuple[int, ...]) -> tuple[Any, dict[str, NDArray[Any]]]:
+    """A session that takes tokens in a line, and what it reads: so many of each row of the cache."""
+    cached = Cached(tokens)
+    model = attention_model(cached.heads, cached.kept, cached.size**-0.5, in_line=True)
+    given = cached.given(cached.tokens[None], last) | {"counts": np.array(counts, np.int64)}
+    return open_session(model, 2, kernels=True), given
+
+
+@attends
+def test_a_line_of_several_sequences_attends_as_each_alone() -> None:
+    counts, last = (7, 0, 1, 40, 2), (6, 17, 250, 168, 9)
+    session, given = line(50, counts, last)
+    together, begin = session.run(None, given)[0][0], 0
+    for count, end in zip(counts, last, strict=True):
+        if count:
+            alone = Cached(50).told(Cached(50).session(), end + 1 - count - begin, begin, begin + count)
+            assert np.array_equal(together[begin : begin + count], alone)
+        begin += count
+
+
+@attends
+@pytest.mark.parametrize(
+    ("counts", "last"),
+    [
+        ((3, 3), (9, 9)),  # more tokens than there are
+        ((3, 1), (9, 9)),
+        ((-1, 6), (9, 9)),
+        ((6, -1), (9, 9)),
+        ((5,), (9, 9)),
+        ((5, 0, 0), (9, 9)),
+        ((5, 0), (3, 9)),  # before the first position
+        ((0, 5), (0, 300)),  # behind the cache
+        ((2**62, 2**62), (9, 9)),
+    ],
+)
+def test_a_line_that_does_not_fit_its_sequences_is_refused(
+    counts: tuple[int, ...], last: tuple[int, ...]
+) -> None:
+    session, given = line(5, counts, last)
+    given["longest"] = np.array([10], np.int32)
+    with pytest.raises(Exception, match="positions"):
+        session.run(None, given)
+
+
+def wanted_session(numbers: Numbers) -> Any:
+    kinds = {"rows": FLOAT, "weights": UINT8, "scales": FLOAT, "": 0, "wanted": INT64}
+    model = operator_model("MatMulNBits", kinds, ("told",), numbers.shape | {"accuracy_level": 4})
+    return open_session(model, 2, kernels=True)
+
+
+def test_only_rows_that_are_wanted_are_multiplied() -> None:
+    numbers = Numbers(200, 512, 32, zeros=False)
+    session, whole = wanted_session(numbers), numbers.told(numbers.session(), numbers.rows)
+    given = {"rows": numbers.rows[None], "weights": numbers.weights, "scales": numbers.scales}
+    for wanted in ([3], [20, 0, 3, 3], []):
+        (told,) = session.run(None, given | {"wanted": np.array(wanted, np.int64)})
+        assert np.array_equal(told[0], whole[wanted] if wanted else whole)
+    for bad in ([21], [-1], [0, 2**62]):
+        with pytest.raises(Exception, match="not there"):
+            session.run(None, given | {"wanted": np.array(bad, np.int64)})
 
 
 @attends
@@ -359,11 +422,13 @@ def test_what_the_library_cannot_do_stays_as_it_is(graph: bytes) -> None:
 
 def test_a_real_model_gives_nearly_the_same_logits_either_way() -> None:
     config = read_config(onnx_folder())
-    kernels, hidden, is_exact = open_decoder(config, 2)
-    plain, name, is_plain_exact = open_decoder(config, 2, kernels=False)
+    kernels, hidden, is_exact, joins = open_decoder(config, 2)
+    plain, name, is_plain_exact, plainly_joins = open_decoder(config, 2, kernels=False)
     assert hidden == name
     assert is_exact == attends_right()
+    assert joins == is_exact
     assert not is_plain_exact
+    assert not plainly_joins
     given: dict[str, NDArray[Any]] = {
         value.name: np.zeros([1, config.kv_heads, 0, config.head_size], np.float32)
         for value in kernels.get_inputs()

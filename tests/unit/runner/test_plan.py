@@ -1,5 +1,6 @@
 """Planning is pure: who decodes, and how prefill tokens are shared."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,11 +102,13 @@ def test_equal_waiting_gives_equal_progress(prompts: list[int], budget: int) -> 
 
 class Machine:
     """A model whose steps cost `decode` for the first stream and `row` for each more, `piece` for each run over a piece
-    of a prompt, and `token`."""
+    of a prompt, and `token`. `joins`: such a run is free beside streams."""
 
-    def __init__(self, decode: float, piece: float, token: float, row: float = 0.0) -> None:
+    def __init__(
+        self, decode: float, piece: float, token: float, row: float = 0.0, *, joins: bool = False
+    ) -> None:
         self.decode, self.piece, self.token, self.row = decode, piece, token, row
-        self.pace = Pace()
+        self.joins, self.pace = joins, Pace(joins=joins)
 
     def decode_step(self, streams: int) -> float:
         """Seconds of a step without a prompt."""
@@ -114,7 +117,8 @@ class Machine:
     def step(self, streams: int, *, reading: bool) -> tuple[int, float]:
         """Tokens read and seconds spent."""
         tokens = self.pace.budget(streams) if reading else 0
-        seconds = self.decode_step(streams) + (self.piece + self.token * tokens if tokens else 0)
+        run = 0.0 if self.joins and streams else self.piece
+        seconds = self.decode_step(streams) + (run + self.token * tokens if tokens else 0)
         self.pace.record(streams, tokens, seconds, int(reading))
         return tokens, seconds
 
@@ -159,6 +163,21 @@ def test_both_promises_hold_for_a_real_model() -> None:
         tokens, seconds = machine.step(1, reading=reading)
     assert seconds < 4 * machine.decode
     assert tokens / seconds > 0.5 / machine.token
+
+
+@pytest.mark.parametrize("before", [0, 5])
+def test_where_a_piece_shares_its_run_streams_notice_less(before: int) -> None:
+    apart, together = Machine(*QUARTER_PHI), Machine(0.032, 0.022, 0.008, joins=True)
+    for machine in (apart, together):
+        for _ in range(before):
+            machine.step(0, reading=True)
+        for reading in [False] * 5 + [True] * 20:
+            tokens, seconds = machine.step(1, reading=reading)
+        assert tokens / seconds > 0.5 / machine.token
+        machine.row = seconds  # how long streams wait
+    assert together.row < 0.7 * apart.row
+    costs = together.pace.costs()
+    assert 0.5 < costs.of(1) < 1.2  # one token alone is a plain step
 
 
 def test_prompts_that_come_one_after_the_other_are_read_as_fast_as_the_streams_they_become_allow() -> None:

@@ -29,6 +29,7 @@ class DriftingDecoder(CheckingDecoder):
     are forgotten. Prompts have PROMPT tokens. `drifted`: from which position on a slot gives the other."""
 
     rounding = ROUNDING
+    joins = False
 
     def __init__(self, slots: int = 3) -> None:
         super().__init__(slots, repeating)
