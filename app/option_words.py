@@ -26,7 +26,7 @@ OPTIONS = (
     OptionEntry("keep_alive_s", "Unload when idle for", "seconds; 0: never"),
     OptionEntry("pinned", "Pinned", "never unloaded to make room", is_choice=True),
     OptionEntry("prompt_lookup", "Guess repeated text", "same answers, sooner", is_choice=True),
-    OptionEntry("kernels", "Own 4-bit arithmetic", "ONNX on the processor, faster", is_choice=True),
+    OptionEntry("kernels", "Own 4-bit arithmetic", "ONNX and Q4_0 GGUF, faster", is_choice=True),
 )
 AT_LOADING = ("context", "slots", "threads", "cache_mb", "prompt_lookup", "kernels")
 """These hold from the next load on; the others at once."""

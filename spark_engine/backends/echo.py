@@ -206,7 +206,7 @@ def _noise(rows: int, vocabulary: int) -> NDArray[np.float32]:
     return noise
 
 
-def create_decoder() -> Decoder:
+def create_decoder(plan: LoadPlan) -> Decoder:
     """A new echo decoder."""
     return EchoDecoder()
 

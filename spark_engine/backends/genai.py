@@ -166,7 +166,7 @@ class _Slot:
         return int(item) * config.kv_heads * config.head_size
 
 
-def create_decoder() -> Decoder:
+def create_decoder(plan: LoadPlan) -> Decoder:
     """A new onnxruntime-genai decoder."""
     return GenaiDecoder()
 

@@ -13,10 +13,12 @@ from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.gguf_batch import Batch
 from spark_engine.backends.gguf_library import llama, native_log
 from spark_engine.backends.gguf_model import GgufModel, load_weights
+from spark_engine.backends.gguf_own import own_source
 from spark_engine.backends.gguf_reading import GgufReading
 from spark_engine.backends.gguf_sides import Sides, context_and_switch
 from spark_engine.backends.gguf_streams import BATCH, MICRO_BATCH, MOST_LOGITS, ContextSettings
 from spark_engine.backends.gguf_vocabulary import GgufVocabulary
+from spark_engine.backends.onnx import OnnxDecoder
 from spark_engine.backends.rope_switch import by_side, forward_across
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import SparkError
@@ -188,9 +190,11 @@ def _enough_memory() -> Iterator[None]:
         ) from error
 
 
-def create_decoder() -> Decoder:
-    """A new GGUF decoder."""
-    return GgufDecoder()
+def create_decoder(plan: LoadPlan) -> Decoder:
+    """A new GGUF decoder: Spark's own kernels where they know all of the file, else llama.cpp."""
+    file = Path(plan.path)
+    source = own_source(file) if plan.kernels else None
+    return GgufDecoder() if source is None else OnnxDecoder(lambda plan: source)
 
 
 def read_vocabulary(plan: LoadPlan) -> Vocabulary:

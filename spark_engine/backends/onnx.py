@@ -3,7 +3,7 @@
 With Spark's own kernels a step is one run (`onnx_line.py`), else several (`onnx_apart.py`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +14,14 @@ from spark_engine.backends.cores import threads_for
 from spark_engine.backends.devices import require_cpu
 from spark_engine.backends.folder_vocabulary import FolderVocabulary
 from spark_engine.backends.onnx_apart import RunsApart
-from spark_engine.backends.onnx_config import OnnxConfig, context_and_switch, read_config
-from spark_engine.backends.onnx_hidden import open_decoder
+from spark_engine.backends.onnx_config import context_and_switch
 from spark_engine.backends.onnx_kv import KeyValueCache
 from spark_engine.backends.onnx_kv_lazy import LazyCache, can_be_lazy
 from spark_engine.backends.onnx_line import RunsInLine
 from spark_engine.backends.onnx_reading import OnnxReading, ReadingParts
 from spark_engine.backends.onnx_run import Bindings, RunParts
 from spark_engine.backends.onnx_sides import Sides
-from spark_engine.backends.pooling_files import read_pooling
+from spark_engine.backends.onnx_source import OnnxFolder, Source
 from spark_engine.backends.rope_switch import by_side, forward_across
 from spark_engine.backends.vocabulary import Vocabulary
 from spark_engine.errors import CannotEmbed
@@ -35,7 +34,7 @@ _DTYPES: dict[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(flo
 
 
 class OnnxDecoder:
-    """A decoder exported by the onnxruntime-genai model builder, on the CPU."""
+    """A decoder exported by the onnxruntime-genai model builder, or another one made to look like it, on the CPU."""
 
     vocab_size = 0
     max_slots = 0
@@ -47,22 +46,24 @@ class OnnxDecoder:
     device = "CPU"
     pooling: Pooling | None = None
 
+    def __init__(self, source: Callable[[LoadPlan], Source]) -> None:
+        self._source_of = source
+
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Read the files (so that progress is true), build the session, run one token."""
         require_cpu(plan.device, "ONNX")
-        config = read_config(Path(plan.path))
-        self.pooling = read_pooling(config.file.parent)
+        source = self._source_of(plan)
+        config, self.pooling = source.config, source.pooling
         self.max_slots = plan.slots
         self.max_context, self.original_context = context_and_switch(config, plan.context)
         self.vocab_size = config.vocab_size
-        for fraction in _read_through(config.file.parent):
+        for fraction in _read_through(source.files):
             yield LoadStep(0.5 * fraction, "reading the model")
         yield LoadStep(0.5, "preparing the model")
-        threads = plan.threads or threads_for(_size(config.file.parent))
-        opened = open_decoder(config, threads, kernels=plan.kernels)
+        opened = source.open(plan.threads or threads_for(_size(source.files)), kernels=plan.kernels)
         self.rounding = NO_ROUNDING if opened.is_exact else INTEGER_ROUNDING
         self.joins = opened.joins
-        self._open(config, opened.session, opened.hidden)
+        self._open(source, opened.session, opened.hidden)
         yield LoadStep(0.95, "warming up")
         self.forward([SlotInput(0, 0, [0], True)])
         self.free(0)
@@ -110,13 +111,15 @@ class OnnxDecoder:
         self._sides.clear()
         del self._sides
 
-    def _open(self, config: OnnxConfig, session: ort.InferenceSession, hidden: str) -> None:
+    def _open(self, source: Source, session: ort.InferenceSession, hidden: str) -> None:
         """Take what the session says about types and shapes. `hidden`: its output of hidden states, or empty."""
+        config = source.config
         inputs = {value.name: value for value in session.get_inputs()}
         logits = next(value for value in session.get_outputs() if value.name == config.logits)
         dtype = _DTYPES[inputs[config.past_key % 0].type]
         last_only = logits.shape[1] == 1
-        parts = RunParts(config, _DTYPES[logits.type], last_only, config.position_ids in inputs)
+        angles = source.angles(self.max_context)
+        parts = RunParts(config, _DTYPES[logits.type], last_only, config.position_ids in inputs, angles)
         self.max_logits = 1 if last_only else MAX_LOGITS
         heads, size = config.kv_heads, config.head_size
 
@@ -149,28 +152,23 @@ class OnnxDecoder:
         return [results[entry.slot] if entry.wants_logits else None for entry in batch]
 
 
-def _read_through(folder: Path) -> Iterator[float]:
-    """Read every ONNX file once, yielding the fraction; afterwards the system holds them in memory."""
-    total, done = _size(folder) or 1, 0
-    for file in _files(folder):
+def _read_through(files: Sequence[Path]) -> Iterator[float]:
+    """Read every file once, yielding the fraction; afterwards the system holds them in memory."""
+    total, done = _size(files) or 1, 0
+    for file in files:
         with file.open("rb", buffering=0) as source:
             while data := source.read(READ_BYTES):
                 done += len(data)
                 yield done / total
 
 
-def _files(folder: Path) -> list[Path]:
-    return [file for file in folder.iterdir() if file.is_file() and ".onnx" in file.name]
+def _size(files: Sequence[Path]) -> int:
+    return sum(file.stat().st_size for file in files)
 
 
-def _size(folder: Path) -> int:
-    """Bytes of all ONNX files."""
-    return sum(file.stat().st_size for file in _files(folder))
-
-
-def create_decoder() -> Decoder:
+def create_decoder(plan: LoadPlan) -> Decoder:
     """A new ONNX decoder."""
-    return OnnxDecoder()
+    return OnnxDecoder(lambda plan: OnnxFolder(Path(plan.path)))
 
 
 def read_vocabulary(plan: LoadPlan) -> Vocabulary:

@@ -8,6 +8,7 @@ its operators are pointed to the library in memory, and decision 12 says why.
 from collections.abc import Callable
 from functools import cache
 
+from spark_engine.backends.gguf_blocks_check import blocks_right
 from spark_engine.backends.onnx_graph import Node, in_domain, nodes, numbers_of, read_node
 from spark_engine.backends.onnx_kernels_check import BLOCK, DOMAIN, attends_right, multiplies_right
 from spark_engine.hardware.own_kernels import kernels_library
@@ -54,6 +55,12 @@ def with_kernels(model: bytes, head_size: int) -> bytes | None:
         return attends and node.operator == "GroupQueryAttention" and _attends(node, numbers)
 
     return in_domain(model, DOMAIN, is_ours)
+
+
+@cache
+def computes_blocks(kind: int) -> bool:
+    """Whether the library is there, attends right, and multiplies with GGUF's blocks of this type as it should."""
+    return _is_right(attends_right) and blocks_right(kind)
 
 
 @cache

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_engine.backends.onnx_session import open_session
-from spark_engine.backends.protobuf import field, fraction, integer
+from spark_engine.backends.onnx_write import FLOAT, INT32, INT64, UINT8, node, reads, tells
+from spark_engine.backends.onnx_write import model as write_model
 
 DOMAIN = "spark.kernels"
 """As long as `com.microsoft`, whose place it takes in a file's bytes."""
 BLOCK = 32
-FLOAT, UINT8, INT32, INT64 = 1, 2, 6, 7
 _EPSILON = 1e-4
 Floats = NDArray[np.float32]
 
@@ -26,9 +26,18 @@ def multiplies_right() -> bool:
     model = operator_model(
         "MatMulNBits", {"rows": FLOAT, "weights": UINT8, "scales": FLOAT}, ("told",), numbers
     )
-    return _gives(
+    return gives(
         model, {"rows": rows, "weights": weights, "scales": scales}, multiplied(rows, weights, scales)
     )
+
+
+def rounded(rows: Floats) -> NDArray[np.float64]:
+    """Rows [count, depth] as the library rounds them to 8 bits, by blocks."""
+    pieces = rows.reshape(len(rows), -1, BLOCK)
+    steps = np.abs(pieces).max(axis=2, keepdims=True) / np.float32(127)
+    inverse = np.divide(np.float32(1), steps, out=np.zeros_like(steps), where=steps > 0)
+    told: NDArray[np.float64] = (np.rint(pieces * inverse) * steps.astype(np.float64)).reshape(len(rows), -1)
+    return told
 
 
 def attends_right() -> bool:
@@ -43,7 +52,7 @@ def attends_right() -> bool:
         "cosines": np.cos(angles), "sines": np.sin(angles),
     }  # fmt: skip
     right = attended(tokens[0], caches[0][0], caches[1][0], angles, before, heads)
-    return _gives(attention_model(heads, 1, size**-0.5), given, right[None])
+    return gives(attention_model(heads, 1, size**-0.5), given, right[None])
 
 
 def multiplied(
@@ -55,11 +64,7 @@ def multiplied(
     halves = np.stack((weights & 15, weights >> 4), axis=-1).reshape(columns, blocks, -1).astype(np.int64)
     numbers = halves - (zeros if isinstance(zeros, int) else zeros.astype(np.int64)[:, :, None])
     wide = (numbers * scales.astype(np.float64)[:, :, None]).reshape(columns, -1)
-    pieces = rows.reshape(len(rows), -1, BLOCK)
-    steps = np.abs(pieces).max(axis=2, keepdims=True) / np.float32(127)
-    inverse = np.divide(np.float32(1), steps, out=np.zeros_like(steps), where=steps > 0)
-    rounded = np.rint(pieces * inverse) * steps.astype(np.float64)
-    told: NDArray[np.float64] = rounded.reshape(len(rows), -1) @ wide.T
+    told: NDArray[np.float64] = rounded(rows) @ wide.T
     return told
 
 
@@ -106,25 +111,14 @@ def operator_model(
     domain: str = DOMAIN,
 ) -> bytes:
     """A model that is one operator. `inputs` with their element types; blank names are left out."""
-    node = b"".join(field(1, each.strip().encode()) for each in inputs)
-    node += b"".join(field(2, each.encode()) for each in outputs) + field(4, name.encode())
-    for each, number in numbers.items():
-        kind = integer(20, 1) if isinstance(number, float) else integer(20, 2)
-        told = fraction(2, number) if isinstance(number, float) else integer(3, number)
-        node += field(5, field(1, each.encode()) + told + kind)
-    graph = field(1, node + field(7, domain.encode())) + field(2, b"one operator")
-    graph += b"".join(field(11, _value(each, kind)) for each, kind in inputs.items() if each.strip())
-    graph += b"".join(field(12, _value(each, FLOAT)) for each in outputs)
-    sets = (("", 17), ("com.microsoft", 1), (DOMAIN, 1))
-    versions = b"".join(field(8, field(1, each.encode()) + integer(2, version)) for each, version in sets)
-    return integer(1, 8) + field(7, graph) + versions
+    graph = node(name, (each.strip() for each in inputs), outputs, domain, **numbers)
+    graph += b"".join(reads(each, kind) for each, kind in inputs.items() if each.strip())
+    graph += b"".join(tells(each, FLOAT) for each in outputs)
+    return write_model(graph, {"": 17, "com.microsoft": 1, DOMAIN: 1})
 
 
-def _value(name: str, kind: int) -> bytes:
-    return field(1, name.encode()) + field(2, field(1, integer(1, kind)))
-
-
-def _gives(model: bytes, given: dict[str, NDArray[Any]], right: NDArray[np.float64]) -> bool:
+def gives(model: bytes, given: dict[str, NDArray[Any]], right: NDArray[np.float64]) -> bool:
+    """Whether the first output is right but for rounding."""
     try:
         told = open_session(model, 1, kernels=True).run(None, given)[0]
     except Exception:  # however the library cannot be used, onnxruntime's own operators can

@@ -53,6 +53,7 @@ class RunsInLine:
             config.attention_mask: self._mask_for(side, ends),
             COUNTS: counts,
             WANTED: wanted,
+            **self._parts.turning(is_long=side.least > 0),
         }
         side.bindings[Window(0, cache.rows)].run(inputs, {config.logits: logits})
         told = 0

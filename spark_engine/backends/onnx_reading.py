@@ -68,6 +68,7 @@ class OnnxReading:
             config.input_ids: np.ascontiguousarray(ids),
             config.attention_mask: self._mask(end),
         }
+        inputs |= parts.run.turning(is_long=self._length > config.exact_context)
         if parts.run.takes_positions:
             inputs[config.position_ids] = np.arange(self._done, end, dtype=np.int64)[None]
         hidden = np.empty((1, count, parts.hidden_size), parts.dtypes[parts.hidden])

@@ -18,6 +18,14 @@ MAX_CHUNK = 512
 _KEPT = 32
 
 
+class Angles(Struct, frozen=True):
+    """Inputs of rotary angles by name, [positions, half of what is turned of a head], for sequences up to the original
+    context, and for longer ones."""
+
+    short: dict[str, NDArray[np.float32]]
+    long: dict[str, NDArray[np.float32]]
+
+
 class RunParts(Struct, frozen=True):
     """What runs need to know of a model. `last_only`: it gives logits of the last token alone."""
 
@@ -25,6 +33,13 @@ class RunParts(Struct, frozen=True):
     logits_dtype: type[np.generic]
     last_only: bool
     takes_positions: bool
+    angles: Angles | None = None
+
+    def turning(self, *, is_long: bool) -> dict[str, NDArray[Any]]:
+        """The inputs of rotary angles, for a model that has to be given them."""
+        if self.angles is None:
+            return {}
+        return dict(self.angles.long if is_long else self.angles.short)
 
 
 class BoundWindow:

@@ -13,9 +13,9 @@ from spark_engine.types.models import ModelFormat
 
 
 class Backend(NamedTuple):
-    """What a backend module offers: a new decoder, and the vocabulary of a model."""
+    """What a backend module offers: a new decoder for a model, and the model's vocabulary."""
 
-    decoder: Callable[[], Decoder]
+    decoder: Callable[[LoadPlan], Decoder]
     vocabulary: Callable[[LoadPlan], Vocabulary]
 
 

@@ -219,7 +219,7 @@ def _runs(batch: Sequence[SlotInput]) -> Iterator[list[SlotInput]]:
         yield pieces
 
 
-def create_decoder() -> Decoder:
+def create_decoder(plan: LoadPlan) -> Decoder:
     """A new decoder for SafeTensors and PyTorch models."""
     return TorchDecoder()
 

@@ -15,6 +15,8 @@ _CACHE_ELEMENT = 2
 _LEAST_BYTES, _UNQUANTIZED_BYTES = 0.5, 1.9
 """Of each parameter: with the fewest bits there are, and without any quantization."""
 _FULL = ("float32", "F32", "f32")
+_WIDE_CACHE = (*_FULL, "Q4_0")
+"""GGUF files whose cache has 32 bits: unrounded ones, and those that Spark's own kernels may compute."""
 
 
 class Facts(Struct, frozen=True):
@@ -173,7 +175,7 @@ def _token_bytes(facts: Facts) -> int:
     if facts.kind != "generator" or facts.format == "echo":
         return 0
     element = HOLDINGS[facts.format].element_bytes
-    if facts.format == "gguf" and facts.quantization in _FULL:
+    if facts.format == "gguf" and facts.quantization in _WIDE_CACHE:
         element = 4
     per_token = facts.kv_bytes_per_token or int(65536 * (facts.parameters / 1e9) ** 0.5)
     return per_token * element // _CACHE_ELEMENT

@@ -127,7 +127,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "models.kernels",
         True,
-        "Compute 4-bit ONNX models with Spark's own arithmetic on processors that have AVX2; off: with onnxruntime's.",
+        "Compute 4-bit models (ONNX, and Q4_0 GGUF) with Spark's own arithmetic on processors that have AVX2.",
         label="Own 4-bit arithmetic",
         effect="load",
     ),

@@ -48,7 +48,7 @@ class Model(Struct, frozen=True):
             vocabulary, ChatTemplate(template) if template else None, forced=bool(plan.template)
         )
         tokens = EarlyTokens(vocabulary)
-        decoder = backend.decoder()
+        decoder = backend.decoder(plan)
         for step in decoder.load(plan):
             progress(step)
         kv = KvBudget(decoder, plan.kv_bytes)

@@ -106,8 +106,8 @@ async def test_what_others_have_loads_where_it_lies(
     models = await read_inspected(shared, around, Inspections(shared))
     found = others(models["spark-nano"]).values()
     variant = next(v for v in found if (v.format, v.owner) == (model_format, owner))
-    decoder = registry.find(model_format).decoder()
     plan = LoadPlan(variant.id, model_format, variant.path or "", context=256, slots=1, threads=1)
+    decoder = registry.find(model_format).decoder(plan)
     try:
         assert list(decoder.load(plan))
         assert decoder.vocab_size == 1024

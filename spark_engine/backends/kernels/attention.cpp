@@ -47,4 +47,14 @@ void turn(const float* from, float* to, const float* cosines, const float* sines
   for (size_t i = 2 * half; i < size; i++) to[i] = from[i] * scale;
 }
 
+void turn_pairs(const float* from, float* to, const float* cosines, const float* sines, size_t half, size_t size,
+                float scale) {
+  for (size_t i = 0; i < half; i++) {
+    const float a = from[2 * i], b = from[2 * i + 1];
+    to[i] = (a * cosines[i] - b * sines[i]) * scale;
+    to[i + half] = (b * cosines[i] + a * sines[i]) * scale;
+  }
+  for (size_t i = 2 * half; i < size; i++) to[i] = from[i] * scale;
+}
+
 }  // namespace attention

@@ -31,4 +31,7 @@ void attend(const Shape& shape, const Sequence& sequence, size_t kv_head, size_t
 // Turn the first 2 x half numbers of a head by a position's angles, and scale all: rotary embedding, halves apart.
 void turn(const float* from, float* to, const float* cosines, const float* sines, size_t half, size_t size, float scale);
 
+// The same for pairs of neighbours. They come out as halves: queries and keys alike, so their products are the same.
+void turn_pairs(const float* from, float* to, const float* cosines, const float* sines, size_t half, size_t size, float scale);
+
 }  // namespace attention

@@ -23,8 +23,8 @@ struct Stretch {
 
 class Kernel {
  public:
-  Kernel(ort::Api api, size_t heads, size_t kv_heads, float scale)
-      : api_(api), heads_(heads), kv_heads_(kv_heads), scale_(scale) {}
+  Kernel(ort::Api api, size_t heads, size_t kv_heads, float scale, bool interleaved)
+      : api_(api), heads_(heads), kv_heads_(kv_heads), scale_(scale), interleaved_(interleaved) {}
 
   ort::Status* compute(ort::Context* context) const {
     const ort::Value* in[kAllInputs] = {};
@@ -152,18 +152,26 @@ class Kernel {
     const float *from = source + i * (queries + 2 * kv * size), *c = angles[0] + position * step.half,
                 *s = angles[1] + position * step.half;
     for (size_t h = 0; h < shape.heads; h++)
-      attention::turn(from + h * size, turned + i * queries + h * size, c, s, step.half, size, scale_);
+      turn(from + h * size, turned + i * queries + h * size, c, s, step, scale_);
     for (size_t h = 0; h < kv; h++) {
       const size_t at = ((stretch.row * kv + h) * step.pitch + position) * size;
       const float* key = from + queries + h * size;
-      attention::turn(key, caches[0] + at, c, s, step.half, size, 1.0f);
+      turn(key, caches[0] + at, c, s, step, 1.0f);
       std::memcpy(caches[1] + at, key + kv * size, size * sizeof(float));
     }
+  }
+
+  void turn(const float* from, float* to, const float* cosines, const float* sines, const Step& step, float scale) const {
+    if (interleaved_)
+      attention::turn_pairs(from, to, cosines, sines, step.half, step.shape.size, scale);
+    else
+      attention::turn(from, to, cosines, sines, step.half, step.shape.size, scale);
   }
 
   ort::Api api_;
   size_t heads_, kv_heads_;
   float scale_;
+  bool interleaved_;
 };
 
 ort::Status* SPARK_CALL create(const ort::Operator*, ort::Table table, const ort::KernelInfo* info, void** kernel) {
@@ -175,7 +183,8 @@ ort::Status* SPARK_CALL create(const ort::Operator*, ort::Table table, const ort
   if (auto failed = api.number(info, "scale", &scale)) return failed;
   if (heads <= 0 || kv_heads <= 0 || heads % kv_heads || scale <= 0) return api.create_status(ort::kFail, "its heads");
   if (!attention::is_supported(64)) return api.create_status(ort::kFail, "this processor lacks AVX2");
-  *kernel = new Kernel(api, static_cast<size_t>(heads), static_cast<size_t>(kv_heads), scale);
+  const bool interleaved = ort::attribute_or(api, info, "rotary_interleaved", 0) != 0;
+  *kernel = new Kernel(api, static_cast<size_t>(heads), static_cast<size_t>(kv_heads), scale, interleaved);
   return nullptr;
 }
 

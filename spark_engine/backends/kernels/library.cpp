@@ -10,7 +10,7 @@ SPARK_EXPORT ort::Status* SPARK_CALL RegisterCustomOps(ort::SessionOptions* opti
   if (!int4::is_supported()) return api.create_status(ort::kFail, "this processor lacks AVX2");
   ort::Domain* domain = nullptr;  // lives as long as the process, as the operators do
   if (auto failed = api.create_domain("spark.kernels", &domain)) return failed;
-  for (const ort::Operator* op : {int4_operator(), attention_operator()})
+  for (const ort::Operator* op : {int4_operator(), attention_operator(), product_operator(), table_operator()})
     if (auto failed = api.add_operator(domain, op)) return failed;
   return api.add_domain(options, domain);
 }

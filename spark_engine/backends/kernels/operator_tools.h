@@ -26,6 +26,16 @@ inline Status* shape_of(const Api& api, const Value* value, std::vector<int64_t>
   return failed;
 }
 
+// A whole number of an operator's description, or what it is where it is not told.
+inline int64_t attribute_or(const Api& api, const KernelInfo* info, const char* name, int64_t otherwise) {
+  int64_t told = otherwise;
+  if (auto missing = api.attribute(info, name, &told)) {
+    api.release_status(missing);
+    return otherwise;
+  }
+  return told;
+}
+
 // Whether a value has so many numbers, no more and no fewer: files may say anything.
 inline bool has(const Api& api, const Value* value, size_t count) {
   std::vector<int64_t> shape;

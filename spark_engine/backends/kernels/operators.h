@@ -4,3 +4,5 @@
 
 const ort::Operator* int4_operator();
 const ort::Operator* attention_operator();
+const ort::Operator* product_operator();
+const ort::Operator* table_operator();

@@ -57,6 +57,7 @@ struct Api {
         input_count(at<decltype(input_count)>(table, 88)),
         input(at<decltype(input)>(table, 90)),
         output(at<decltype(output)>(table, 91)),
+        release_status(at<decltype(release_status)>(table, 93)),
         release_shape(at<decltype(release_shape)>(table, 99)),
         parallel_for(at<decltype(parallel_for)>(table, 274)) {}
 
@@ -73,6 +74,7 @@ struct Api {
   Status*(SPARK_CALL* input_count)(const Context* context, size_t* out);
   Status*(SPARK_CALL* input)(const Context* context, size_t index, const Value** out);
   Status*(SPARK_CALL* output)(Context* context, size_t index, const int64_t* dimensions, size_t count, Value** out);
+  void(SPARK_CALL* release_status)(Status* status);
   void(SPARK_CALL* release_shape)(Shape* shape);
   Status*(SPARK_CALL* parallel_for)(const Context* context, void(SPARK_CALL* work)(void*, size_t), size_t total,
                                     size_t batches, void* data);

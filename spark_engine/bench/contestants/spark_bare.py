@@ -60,7 +60,7 @@ def open_bare(order: dict[str, Any]) -> BareDecoder:
     """Load the decoder of the ordered model."""
     device_env.prepare(os.environ)
     plan = load_plan(order)
-    decoder = registry.find(plan.format).decoder()
+    decoder = registry.find(plan.format).decoder(plan)
     for _ in decoder.load(plan):
         pass
     return BareDecoder(decoder)

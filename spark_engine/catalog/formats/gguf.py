@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from spark_engine.catalog.formats import gguf_facts
 from spark_engine.catalog.formats.folder import ModelFolder
-from spark_engine.catalog.formats.gguf_tensors import Tensor, read_tensors
+from spark_engine.catalog.formats.gguf_tensors import Tensor, alignment_of, padded, read_tensors
 from spark_engine.catalog.formats.gguf_types import PROJECTORS
 from spark_engine.catalog.formats.gguf_values import Metadata, read_metadata
 from spark_engine.catalog.formats.refusal import refuse, require
@@ -19,11 +19,12 @@ _PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.DOTALL)
 
 
 class GgufFile(Struct, frozen=True):
-    """What one file holds."""
+    """What one file holds. `begin`: where its tensors' bytes begin."""
 
     name: str
     metadata: Metadata
     tensors: tuple[Tensor, ...]
+    begin: int
 
     @property
     def architecture(self) -> str:
@@ -58,7 +59,8 @@ def read_gguf(folder: ModelFolder, name: str) -> GgufFile:
             refuse(swapped, f"it is of GGUF version {version}; Spark reads {VERSIONS[0]} and {VERSIONS[1]}")
         count, values = source.u64(), source.u64()
         metadata = read_metadata(source, values)
-        return GgufFile(name, metadata, read_tensors(source, count, metadata))
+        tensors = read_tensors(source, count, metadata)
+        return GgufFile(name, metadata, tensors, padded(source.place, alignment_of(metadata)))
 
 
 def part_of(name: str) -> tuple[str, int, int] | None:

@@ -31,7 +31,7 @@ def read_tensors(source: Source, count: int, metadata: Metadata) -> tuple[Tensor
     """The next `count` entries of the list, held against the rest of the file."""
     possible = count <= MOST_TENSORS and count * _LEAST_BYTES <= source.left
     require(possible, "truncated", f"it claims to have {count} tensors")
-    alignment = _alignment(metadata)
+    alignment = alignment_of(metadata)
     found: dict[str, Tensor] = {}
     for _ in range(count):
         tensor = _read_tensor(source)
@@ -39,11 +39,12 @@ def read_tensors(source: Source, count: int, metadata: Metadata) -> tuple[Tensor
         found[tensor.name] = tensor
     tensors = tuple(found.values())
     end = _check_places(tensors, alignment)
-    _check_end(source.size - _padded(source.place, alignment), end, alignment)
+    _check_end(source.size - padded(source.place, alignment), end, alignment)
     return tensors
 
 
-def _alignment(metadata: Metadata) -> int:
+def alignment_of(metadata: Metadata) -> int:
+    """At which multiples of bytes tensors begin."""
     kind = metadata.kind("general.alignment")
     if kind == -1:
         return _DEFAULT_ALIGNMENT
@@ -81,7 +82,7 @@ def _check_places(tensors: tuple[Tensor, ...], alignment: int) -> int:
         require(tensor.offset >= expected, "overlap", f"{name} lies over the tensor before it")
         require(tensor.offset == expected, "gap", f"{name} does not begin where the tensor before it ends")
         end = tensor.offset + tensor.bytes
-        expected = _padded(end, alignment)
+        expected = padded(end, alignment)
     return end
 
 
@@ -89,9 +90,10 @@ def _check_end(room: int, end: int, alignment: int) -> None:
     """`room`: bytes of the file behind its header."""
     if end > room:
         refuse("truncated", f"its tensors need {end} bytes, of which {max(room, 0)} are there")
-    if end and room > _padded(end, alignment):
+    if end and room > padded(end, alignment):
         refuse("trailing_data", f"it has {room - end} bytes more than its tensors need")
 
 
-def _padded(place: int, alignment: int) -> int:
+def padded(place: int, alignment: int) -> int:
+    """The next multiple of `alignment`."""
     return -(-place // alignment) * alignment

@@ -1,5 +1,6 @@
 """The metadata of a GGUF file: every kind of value, in bounded numbers and lengths; long lists only counted."""
 
+import math
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +25,7 @@ _SCALARS = {
     for number, code in ((0, "B"), (1, "b"), (2, "H"), (3, "h"), (4, "I"), (5, "i"), (6, "f"), (7, "B"), (10, "Q"),
                          (11, "q"), (12, "d"))
 }  # fmt: skip
-U32, I32, F32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
+U32, I32, F32, BOOL, STRING, ARRAY, F64 = 4, 5, 6, 7, 8, 9, 12
 TOKENS, TEMPLATE = "tokenizer.ggml.tokens", "tokenizer.chat_template"
 
 
@@ -56,8 +57,14 @@ class Metadata:
     def number(self, key: str, most: int = 2**32) -> int:
         """A whole number from 0 to `most`."""
         found = self._values.get(key)
-        given = found.value if found and found.kind not in (BOOL, F32, 12) else None
+        given = found.value if found and found.kind not in (BOOL, F32, F64) else None
         return given if isinstance(given, int) and 0 <= given <= most else 0
+
+    def real(self, key: str) -> float:
+        """A number that need not be whole."""
+        found = self._values.get(key)
+        given = found.value if found and found.kind in (F32, F64) else self.number(key)
+        return float(given) if math.isfinite(given) else 0.0
 
     def numbers(self, key: str, count: int) -> tuple[int, ...]:
         """`count` numbers: a list's first ones, or one number as often."""

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.skipif(not attends_right(), reason="this processor lack
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
-    made = create_decoder()
-    for _ in made.load(LoadPlan("test:model", "onnx", str(onnx_folder()), context=512, slots=4, threads=2)):
+    plan = LoadPlan("test:model", "onnx", str(onnx_folder()), context=512, slots=4, threads=2)
+    made = create_decoder(plan)
+    for _ in made.load(plan):
         pass
     yield made
     made.close()

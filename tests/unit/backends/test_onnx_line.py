@@ -24,8 +24,8 @@ attends = pytest.mark.skipif(not attends_right(), reason="this processor lacks A
 
 
 def decoder_of(context: int = 1024) -> Decoder:
-    made = create_decoder()
     plan = LoadPlan("test:model", "onnx", str(onnx_folder()), context=context, slots=6, threads=2)
+    made = create_decoder(plan)
     for _ in made.load(plan):
         pass
     return made

@@ -122,9 +122,10 @@ def test_the_environment_is_silenced_before_libraries_load() -> None:
 
 
 def echo(path: str = "") -> EchoDecoder:
-    decoder = create_decoder()
+    plan = LoadPlan("echo:x", "echo", path)
+    decoder = create_decoder(plan)
     assert isinstance(decoder, EchoDecoder)
-    list(decoder.load(LoadPlan("echo:x", "echo", path)))
+    list(decoder.load(plan))
     return decoder
 
 
