@@ -114,6 +114,9 @@ def _shape(held: GgufFile, tensors: dict[str, Tensor]) -> Shape | None:
     ):
         return None
     head = number("attention.key_length", hidden // heads)
+    scales = meta.real(f"{kind}.rope.scaling.factor") + meta.real(f"{kind}.rope.scale_linear")
+    if number("attention.value_length", head) != head or scales not in (0.0, 1.0):
+        return None
     context = number("context_length", 4096)
     embedding = tensors[_TABLE].shape
     return Shape(
