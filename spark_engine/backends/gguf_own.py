@@ -44,13 +44,12 @@ class GgufSource:
         """Those of short and of long sequences."""
         shape = self._graph.shape
         usual = self._factors("rope_freqs")
-        short = _turning(
-            shape.stretch, frequencies(shape, self._factors("rope_factors_short") or usual), context
-        )
+        each = frequencies(shape, self._factors("rope_factors_short") or usual)
+        short = _turning(shape.stretch, each, min(context, shape.original_context))
         if shape.original_context >= context:
             return Angles(short, short)
-        long = frequencies(shape, self._factors("rope_factors_long") or usual)
-        return Angles(short, _turning(shape.stretch, long, context))
+        each = frequencies(shape, self._factors("rope_factors_long") or usual)
+        return Angles(short, _turning(shape.stretch, each, context))
 
     def _factors(self, name: str) -> list[float] | None:
         tensor = self._graph.tensors.get(f"{name}.weight")
