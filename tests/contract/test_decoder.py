@@ -28,6 +28,7 @@ LENGTHS = (5, 40, 17, 300, 1, 90, 33, 520)
         "onnx",
         pytest.param("genai", marks=pytest.mark.component("genai")),
         pytest.param("gguf", marks=pytest.mark.component("gguf")),
+        pytest.param("gguf-q4_0", marks=pytest.mark.component("gguf")),
         pytest.param("safetensors", marks=pytest.mark.component("torch")),
         pytest.param("pytorch", marks=pytest.mark.component("torch")),
     ],

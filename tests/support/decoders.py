@@ -63,12 +63,22 @@ def write_pytorch(folder: Path, source: Path | None = None, name: str = "pytorch
     return folder
 
 
+def write_gguf_of_4_bits(folder: Path) -> Path:
+    """spark-nano as llama.cpp itself makes 4 bits of it, in `folder`: its table, which is also its head, has 6."""
+    from spark_engine.backends.convert.llama_quantizer import quantize
+
+    file = folder / "spark-nano-q4_0.gguf"
+    quantize(gguf_file(), file, "Q4_0", 2, lambda done: None)
+    return file
+
+
 def path_of(request: pytest.FixtureRequest) -> str:
     """Where the model of a test's parameter lies when a fixture writes it; empty for `load_model` to find it."""
-    return str(request.getfixturevalue("pytorch_folder")) if request.param == "pytorch" else ""
+    written = {"pytorch": "pytorch_folder", "gguf-q4_0": "gguf_of_4_bits"}.get(request.param)
+    return str(request.getfixturevalue(written)) if written else ""
 
 
-Decoding = ModelFormat | Literal["genai"]
+Decoding = ModelFormat | Literal["genai", "gguf-q4_0"]
 _FOLDERS: dict[Decoding, Callable[[], Path]] = {
     "onnx": onnx_folder,
     "genai": onnx_folder,
@@ -80,9 +90,17 @@ _FOLDERS: dict[Decoding, Callable[[], Path]] = {
 def load_model(
     decoding: Decoding, *, slots: int = 8, context: int = 1024, path: str = "", kernels: bool = True
 ) -> Model:
-    """Load spark-nano or the echo in this process; `genai` is the ONNX model under onnxruntime-genai."""
+    """Load spark-nano or the echo in this process; `genai` is the ONNX model under onnxruntime-genai, `gguf-q4_0` a
+    file that `path` names, under Spark's own kernels."""
     where = path or (str(_FOLDERS[decoding]()) if decoding in _FOLDERS else "")
-    model_format: ModelFormat = "onnx" if decoding == "genai" else decoding
+    model_format: ModelFormat
+    match decoding:
+        case "genai":
+            model_format = "onnx"
+        case "gguf-q4_0":
+            model_format = "gguf"
+        case _:
+            model_format = decoding
     device = "genai:cpu" if decoding == "genai" else "cpu"
     plan = LoadPlan("test:model", model_format, where, device, context=context, slots=slots, kernels=kernels)
     return Model.load(plan, lambda step: None)

@@ -18,7 +18,7 @@ from spark_engine.backends.onnx_session import open_session
 from spark_engine.backends.onnx_write import FLOAT, INT64, UINT8
 from spark_engine.backends.registry import find
 from spark_engine.protocol.messages import LoadPlan
-from tests.support.decoders import gguf_file
+from tests.support.decoders import gguf_file, write_gguf_of_4_bits
 from tests.support.tiny_families import FIRST_WORD, VOCABULARY, write_family
 
 WORDS = [int(word) for word in np.random.default_rng(3).integers(FIRST_WORD, VOCABULARY, 400)]
@@ -69,12 +69,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 
 @pytest.fixture(scope="module")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """spark-nano as llama.cpp itself makes 4 bits of it: its table, which is also its head, has 6."""
-    from spark_engine.backends.convert.llama_quantizer import quantize
-
-    file = tmp_path_factory.mktemp("nano") / "spark-nano-q4_0.gguf"
-    quantize(gguf_file(), file, "Q4_0", 2, lambda done: None)
-    return file
+    return write_gguf_of_4_bits(tmp_path_factory.mktemp("nano"))
 
 
 @pytest.fixture
