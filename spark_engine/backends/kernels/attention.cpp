@@ -29,13 +29,12 @@ void attend(const Shape& shape, const Sequence& s, size_t kv_head, size_t first,
   const size_t group = shape.heads / shape.kv_heads, row = shape.heads * shape.size;
   const float* keys = s.keys + kv_head * s.pitch * shape.size;
   const float* values = s.values + kv_head * s.pitch * shape.size;
-  for (size_t token = first; token < last; token++)
-    for (size_t head = 0; head < group;) {
-      const size_t left = group - head, together = left == 4 ? 2 : std::min<size_t>(3, left);
-      const size_t at = token * row + (kv_head * group + head) * shape.size;
-      heads_for(shape.size, together)(s.queries + at, keys, values, s.before + token + 1, s.out + at);
-      head += together;
-    }
+  for (size_t head = 0; head < group;) {
+    const size_t left = group - head, together = left == 4 ? 2 : std::min<size_t>(3, left);
+    const size_t at = first * row + (kv_head * group + head) * shape.size;
+    heads_for(shape.size, together)({s.queries + at, keys, values, s.out + at, row, s.before + first, last - first});
+    head += together;
+  }
 }
 
 void turn(const float* from, float* to, const float* cosines, const float* sines, size_t half, size_t size, float scale) {

@@ -23,7 +23,9 @@ struct Sequence {
   size_t before;  // positions in the cache before the first of the tokens
 };
 
-// The tokens [first, last) of a sequence, for the query heads that share one head of the cache.
+constexpr size_t kMostTokens = 16;  // that are computed at a time
+
+// The tokens [first, last) of a sequence, at most kMostTokens, for the query heads that share one head of the cache.
 //
 // Online softmax over blocks of positions (Milakov and Gimelshein, 2018), each token by itself.
 void attend(const Shape& shape, const Sequence& sequence, size_t kv_head, size_t first, size_t last);

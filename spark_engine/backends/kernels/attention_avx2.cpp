@@ -109,29 +109,42 @@ SPARK_WIDE void add_values(const float* values, size_t count, const float (*shar
   }
 }
 
-// R query heads of one token, to the positions before `end`.
+// What is known of a token's R heads after some blocks of positions.
 template <int R, int N>
-SPARK_WIDE void heads(const float* queries, const float* keys, const float* values, size_t end, float* out) {
+struct State {
+  alignas(32) float total[R][kLanes * N];
+  float largest[R];
+  __m256 weight[R];
+};
+
+// R query heads of each token. A block of positions stays near while all tokens pass it.
+template <int R, int N>
+SPARK_WIDE void heads(const Run& run) {
   constexpr size_t kSize = kLanes * N;
   alignas(32) float scores[R][kBlock];
-  alignas(32) float total[R][kSize] = {};
-  float largest[R], shrink[R];
-  __m256 weight[R];
-  for (int r = 0; r < R; r++) {
-    largest[r] = -INFINITY;
-    weight[r] = _mm256_setzero_ps();
-  }
-  for (size_t begin = 0; begin < end; begin += kBlock) {
-    const size_t count = std::min(kBlock, end - begin);
-    score<R, N>(queries, keys + begin * kSize, count, scores);
-    for (int r = 0; r < R; r++) shrink[r] = share(scores[r], count, begin == 0, largest[r], weight[r]);
-    add_values<R, N>(values + begin * kSize, count, scores, shrink, total);
-  }
-  for (int r = 0; r < R; r++) {
-    const __m256 inverse = _mm256_set1_ps(1.0f / sum_of(weight[r]));
-    for (int n = 0; n < N; n++)
-      _mm256_storeu_ps(out + r * kSize + kLanes * n, _mm256_mul_ps(_mm256_load_ps(total[r] + kLanes * n), inverse));
-  }
+  State<R, N> states[kMostTokens];
+  for (size_t t = 0; t < run.tokens; t++)
+    for (int r = 0; r < R; r++) {
+      std::fill_n(states[t].total[r], kSize, 0.0f);
+      states[t].largest[r] = -INFINITY;
+      states[t].weight[r] = _mm256_setzero_ps();
+    }
+  for (size_t begin = 0; begin < run.before + run.tokens; begin += kBlock)
+    for (size_t t = begin > run.before ? begin - run.before : 0; t < run.tokens; t++) {
+      State<R, N>& state = states[t];
+      const size_t count = std::min(kBlock, run.before + t + 1 - begin);
+      float shrink[R];
+      score<R, N>(run.queries + t * run.pitch, run.keys + begin * kSize, count, scores);
+      for (int r = 0; r < R; r++) shrink[r] = share(scores[r], count, begin == 0, state.largest[r], state.weight[r]);
+      add_values<R, N>(run.values + begin * kSize, count, scores, shrink, state.total);
+    }
+  for (size_t t = 0; t < run.tokens; t++)
+    for (int r = 0; r < R; r++) {
+      const __m256 inverse = _mm256_set1_ps(1.0f / sum_of(states[t].weight[r]));
+      float* out = run.out + t * run.pitch + r * kSize;
+      for (int n = 0; n < N; n++)
+        _mm256_storeu_ps(out + kLanes * n, _mm256_mul_ps(_mm256_load_ps(states[t].total[r] + kLanes * n), inverse));
+    }
 }
 
 }  // namespace

@@ -102,13 +102,19 @@ SPARK_WIDE void heads(const float* queries, const float* keys, const float* valu
   }
 }
 
+template <int R, int N>
+void each_token(const Run& run) {
+  for (size_t t = 0; t < run.tokens; t++)
+    heads<R, N>(run.queries + t * run.pitch, run.keys, run.values, run.before + t + 1, run.out + t * run.pitch);
+}
+
 }  // namespace
 
 // By numbers of a head in sixteens, and heads at a time.
 Heads heads_by_avx512(size_t size, size_t count) {
-  static const Heads k64[] = {heads<1, 4>, heads<2, 4>, heads<3, 4>};
-  static const Heads k96[] = {heads<1, 6>, heads<2, 6>, heads<3, 6>};
-  static const Heads k128[] = {heads<1, 8>, heads<2, 8>, heads<3, 8>};
+  static const Heads k64[] = {each_token<1, 4>, each_token<2, 4>, each_token<3, 4>};
+  static const Heads k96[] = {each_token<1, 6>, each_token<2, 6>, each_token<3, 6>};
+  static const Heads k128[] = {each_token<1, 8>, each_token<2, 8>, each_token<3, 8>};
   const Heads* known = size == 64 ? k64 : size == 96 ? k96 : size == 128 ? k128 : nullptr;
   return known ? known[count - 1] : nullptr;
 }

@@ -10,7 +10,6 @@
 
 namespace {
 
-constexpr size_t kTokens = 16;  // of a task: the cache's blocks stay near while they pass
 enum Input { kQuery, kKey, kValue, kPastKey, kPastValue, kLast, kLongest, kCosines, kSines, kCounts, kInputs };
 constexpr size_t kAllInputs = 12;  // the others must be left out
 
@@ -122,7 +121,7 @@ class Kernel {
       return failed;
     std::vector<Task> tasks;
     for (const Stretch& each : step.stretches)
-      for (size_t begin = 0; begin < each.tokens; begin += kTokens)
+      for (size_t begin = 0; begin < each.tokens; begin += attention::kMostTokens)
         for (size_t head = 0; head < step.shape.kv_heads; head++) tasks.push_back({&each, head, begin});
     const auto seen = [](const Task& task) { return task.stretch->before + task.begin; };
     std::stable_sort(tasks.begin(), tasks.end(), [&](const Task& a, const Task& b) { return seen(a) > seen(b); });
@@ -132,7 +131,7 @@ class Kernel {
         const size_t at = each.first * queries, cache = each.row * step.shape.kv_heads * step.pitch * step.shape.size;
         const attention::Sequence one{turned + at, caches[0] + cache, caches[1] + cache, out + at, step.pitch, each.before};
         const size_t begin = tasks[i].begin;
-        attention::attend(step.shape, one, tasks[i].head, begin, std::min(each.tokens, begin + kTokens));
+        attention::attend(step.shape, one, tasks[i].head, begin, std::min(each.tokens, begin + attention::kMostTokens));
       }
     });
   }
