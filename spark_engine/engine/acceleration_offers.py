@@ -107,10 +107,13 @@ def _library(way: Way, machine: Machine) -> tuple[str, str, str]:
         return library, f"{name} does not work: {status.title}.", install
     if way.distribution and way.distribution not in machine.distributions:
         return library, *_without(way)
-    if way.component == "onnx" and way.kind == "cpu" and machine.kernels:
-        library += " with Spark's own kernels"
+    if way.kind == "cpu" and machine.kernels:
+        library += _WITH_KERNELS.get(way.component, "")
     own = machine.distributions.get(way.distribution, "")
     return f"{library}, {way.distribution} {own}" if own else library, "", ""
+
+
+_WITH_KERNELS = {"onnx": " with Spark's own kernels", "gguf": "; Q4_0 files: Spark's own kernels"}
 
 
 def _without(way: Way) -> tuple[str, str]:

@@ -72,7 +72,9 @@ def test_own_kernels_are_named_where_they_compute_and_ask_for_a_new_trial_when_b
     assert built["cpu"].choice.library.endswith("with Spark's own kernels")
     assert "kernels" not in built["genai-cpu"].choice.library
     assert len({found["cpu"].key for found in (without, built, anew)}) == 3
-    assert of("gguf", machine(kernels="1"))["cpu"].key == of("gguf", machine())["cpu"].key
+    of_gguf = of("gguf", machine(kernels="1"))["cpu"]
+    assert of_gguf.choice.library.endswith("; Q4_0 files: Spark's own kernels")
+    assert of_gguf.key == of("gguf", machine())["cpu"].key
 
 
 def test_hardware_that_is_not_here_is_said_so() -> None:
