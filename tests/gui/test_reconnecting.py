@@ -49,9 +49,10 @@ class Wire:
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     try:
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
+        with suppress(ConnectionError):  # an end that was cut
+            while data := await source.read(65536):
+                sink.write(data)
+                await sink.drain()
     finally:
         with suppress(Exception):
             sink.transport.abort()
