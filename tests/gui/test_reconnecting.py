@@ -16,6 +16,7 @@ from spark_engine.paths import BaseDir
 from spark_engine.tasks import cancel_and_wait, create_task
 from tests.gui.conftest import running, until
 from tests.gui.test_real_engine import echo_base, engine_pid
+from tests.support.logfail import LogGuard
 
 __all__ = ["echo_base"]
 
