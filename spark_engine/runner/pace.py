@@ -4,7 +4,7 @@ from spark_engine.runner.lookup import StepCosts
 
 GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes,
 SPEED = 0.55  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
-SPEED_JOINED = 0.65  # as reading beside streams costs them little where it takes no run of its own
+SPEED_JOINED = 0.57  # where reading beside streams takes no run of its own, and is told better
 SMOOTH_S = 0.02  # but so long in any case, as nobody notices
 ALONE_S = 0.5
 FIRST, LEAST, MOST = 64, 4, 512
