@@ -3,8 +3,7 @@
 from spark_engine.runner.lookup import StepCosts
 
 GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes,
-SPEED = 0.55  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
-SPEED_JOINED = 0.57  # where reading beside streams takes no run of its own, and is told better
+SPEED = 0.56  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
 SMOOTH_S = 0.02  # but so long in any case, as nobody notices
 ALONE_S = 0.5
 FIRST, LEAST, MOST = 64, 4, 512
@@ -35,8 +34,8 @@ class Pace:
         decode = self._decode(decoding)
         room = max((GAP - 1) * decode, SMOOTH_S - decode)
         if per_run or self._joins:
-            share, more = (SPEED_JOINED, 0.0) if self._joins else (SPEED, per_run)
-            fair = share / (1 - share) * (decode + more) / per_token
+            more = 0.0 if self._joins else per_run
+            fair = SPEED / (1 - SPEED) * (decode + more) / per_token
             return _bounded(min(fair, (room - more) / per_token))
         # A run over one token of a prompt costs about what a decode step costs.
         tokens = (room - max(0.0, self._decode(1) - per_token)) / per_token
