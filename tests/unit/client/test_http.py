@@ -1,6 +1,7 @@
 """The client against a server that answers what the test says, over TCP and over a Unix socket."""
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -222,3 +223,13 @@ async def test_the_client_follows_an_engine_that_was_started_again(
         write_endpoint(base, msgspec.structs.replace(server.endpoint, token="second"))
         await client.state()
     assert [a.headers["authorization"] for a in server.asked] == ["Bearer first", "Bearer second"]
+
+
+def test_nobody_loads_what_only_httpx_own_command_line_needs() -> None:
+    """A tenth of a second of every start."""
+    code = (
+        "import spark_engine.client.http, sys, httpx\n"
+        "print(sorted({'rich', 'click', 'pygments'} & set(sys.modules)), httpx.get)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert told.startswith("[] <function get")
