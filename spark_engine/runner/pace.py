@@ -8,6 +8,8 @@ SMOOTH_S = 0.02  # but so long in any case, as nobody notices
 ALONE_S = 0.5
 FIRST, LEAST, MOST = 64, 4, 512
 SMALLER = 0.7  # as long as it is unknown what a piece costs, every second one is smaller: equal ones would never tell
+GROWTH = 2.0  # a piece beside streams has at most so many times the tokens of the largest one of late: what small ones
+# cost, where a step waits for the weights' memory anyway, tells nothing of large ones
 _KEPT = 0.9
 
 
@@ -22,10 +24,15 @@ class Pace:
         self._joins = joins
         self._decode_s: dict[int, float] = {}
         self._is_odd = False
+        self._largest = float(LEAST)  # piece beside streams, of late
         self._sums = [0.0] * 5  # of runs r and tokens: r·r, r·t, t·t, r·s, t·s, the old fading away
 
     def budget(self, decoding: int) -> int:
         """Prompt tokens for the next step: fewer while `decoding` sequences are streaming beside it."""
+        tokens = self._affordable(decoding)
+        return min(tokens, int(GROWTH * self._largest)) if decoding else tokens
+
+    def _affordable(self, decoding: int) -> int:
         per_run, per_token = self._costs()
         if not per_token:
             return LEAST if decoding else FIRST
@@ -47,6 +54,8 @@ class Pace:
             self._decode_s[decoded] = _mixed(self._decode_s.get(decoded, 0.0), seconds)
             return
         self._is_odd = not self._is_odd
+        if decoded:
+            self._largest = max(float(prefilled), _KEPT * self._largest, LEAST)
         spent = max(seconds - (self._decode(decoded) if decoded else 0.0), 1e-9)
         runs = int(not decoded) if self._joins else pieces
         new = (runs**2, runs * prefilled, prefilled**2, runs * spent, prefilled * spent)

@@ -180,6 +180,24 @@ def test_where_a_piece_shares_its_run_streams_notice_less(before: int) -> None:
     assert 0.5 < costs.of(1) < 1.2  # one token alone is a plain step
 
 
+@pytest.mark.parametrize("streams", [1, 4])
+def test_what_small_pieces_cost_beside_streams_tells_nothing_of_large_ones(streams: int) -> None:
+    """Where a step waits for memory, a few tokens more are free."""
+    machine, decode, token = Machine(0.0, 0.0, 0.0, joins=True), 0.037, 0.0072
+
+    def step(tokens: int, beside: int) -> float:
+        seconds = max(decode, token * (beside + tokens))
+        machine.pace.record(beside, tokens, seconds, int(tokens > 0))
+        return seconds
+
+    for _ in range(20):
+        step(machine.pace.budget(0), 0)
+    for _ in range(20):
+        step(0, streams)
+    gaps = [step(machine.pace.budget(streams), streams) for _ in range(200)]
+    assert max(gaps) < 4 * decode
+
+
 def test_prompts_that_come_one_after_the_other_are_read_as_fast_as_the_streams_they_become_allow() -> None:
     machine = Machine(0.025, 0.017, 0.0075, row=0.007)  # measured: eight rows cost three times one
     for _ in range(10):
