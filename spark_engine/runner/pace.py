@@ -3,7 +3,7 @@
 from spark_engine.runner.lookup import StepCosts
 
 GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes,
-SPEED = 0.56  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
+SPEED = 0.58  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
 SMOOTH_S = 0.02  # but so long in any case, as nobody notices
 ALONE_S = 0.5
 FIRST, LEAST, MOST = 64, 4, 512
