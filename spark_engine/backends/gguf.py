@@ -194,7 +194,7 @@ def create_decoder(plan: LoadPlan) -> Decoder:
     """A new GGUF decoder: Spark's own kernels where they know all of the file, else llama.cpp."""
     file = Path(plan.path)
     source = own_source(file) if plan.kernels else None
-    return GgufDecoder() if source is None else OnnxDecoder(lambda plan: source)
+    return GgufDecoder() if source is None else OnnxDecoder(lambda plan: source, "GGUF")
 
 
 def read_vocabulary(plan: LoadPlan) -> Vocabulary:

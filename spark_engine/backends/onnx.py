@@ -46,12 +46,12 @@ class OnnxDecoder:
     device = "CPU"
     pooling: Pooling | None = None
 
-    def __init__(self, source: Callable[[LoadPlan], Source]) -> None:
-        self._source_of = source
+    def __init__(self, source: Callable[[LoadPlan], Source], model_format: str = "ONNX") -> None:
+        self._source_of, self._format = source, model_format
 
     def load(self, plan: LoadPlan) -> Iterator[LoadStep]:
         """Read the files (so that progress is true), build the session, run one token."""
-        require_cpu(plan.device, "ONNX")
+        require_cpu(plan.device, self._format)
         source = self._source_of(plan)
         config, self.pooling = source.config, source.pooling
         self.max_slots = plan.slots

@@ -17,6 +17,7 @@ from spark_engine.backends.onnx_kernels_check import operator_model, rounded
 from spark_engine.backends.onnx_session import open_session
 from spark_engine.backends.onnx_write import FLOAT, INT64, UINT8
 from spark_engine.backends.registry import find
+from spark_engine.errors import SparkError
 from spark_engine.protocol.messages import LoadPlan
 from tests.support.decoders import gguf_file, write_gguf_of_4_bits
 from tests.support.tiny_families import FIRST_WORD, VOCABULARY, write_family
@@ -226,6 +227,12 @@ def test_hidden_states_can_be_read(nano: Path, opened: Callable[..., Decoder]) -
         reading.close()
     assert states[0].shape == states[1].shape
     assert np.corrcoef(states[0].ravel(), states[1].ravel())[0, 1] > 0.99
+
+
+def test_another_device_is_refused_in_the_words_of_its_format(nano: Path) -> None:
+    plan = LoadPlan("test:model", "gguf", str(nano), "cuda")
+    with pytest.raises(SparkError, match="GGUF"):
+        list(find("gguf").decoder(plan).load(plan))
 
 
 def test_links_are_followed_to_where_the_file_lies(
