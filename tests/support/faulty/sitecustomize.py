@@ -45,7 +45,7 @@ def _change(registry: Any) -> None:
         if not device.startswith(PREFIX):
             return find(model_format, device)
         sound = find(model_format, "cpu")
-        return sound._replace(decoder=lambda: Faulty(sound.decoder(), device.removeprefix(PREFIX)))
+        return sound._replace(decoder=lambda plan: Faulty(sound.decoder(plan), device.removeprefix(PREFIX)))
 
     registry.find = find_faulty
 

@@ -24,7 +24,7 @@ def plan(path: Path | None = None, **options: object) -> LoadPlan:
 
 
 def loaded(given: LoadPlan) -> tuple[Decoder, list[LoadStep]]:
-    decoder = registry.find("gguf").decoder()
+    decoder = registry.find("gguf").decoder(given)
     return decoder, list(decoder.load(given))
 
 
@@ -137,7 +137,7 @@ def test_loading_tells_how_far_it_is():
 
 
 def test_loading_can_be_given_up():
-    loading = registry.find("gguf").decoder().load(plan())
+    loading = registry.find("gguf").decoder(plan()).load(plan())
     next(loading)
     loading.close()  # type: ignore[attr-defined]
 
