@@ -12,6 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from spark_engine.backends.onnx_joined import COUNTS, WANTED
+from spark_engine.backends.onnx_kernels import HEAD_SIZES
 from spark_engine.backends.onnx_kernels_check import DOMAIN
 from spark_engine.backends.onnx_write import (
     FLOAT,
@@ -36,7 +37,6 @@ KNOWN_TYPES = {"Q4_0": 2, "Q8_0": 8, "Q6_K": 14}
 """Of matrices, with GGUF's numbers."""
 QUICK_TYPE = "Q4_0"
 """The type for whose sake the kernels are taken: most of a model's weights have it."""
-HEAD_SIZES = (64, 96, 128)
 _HUGE_WINDOW = 2**20
 _TABLE = "token_embd.weight"
 
