@@ -1,9 +1,10 @@
-"""What a race's results say: medians over the rounds, shares of the memory bandwidth, ratios to Spark."""
+"""What a race's results say: medians over the rounds, shares of the memory bandwidth, ratios round by round."""
 
+from collections.abc import Callable
 from statistics import median
 
 from spark_engine.bench.field import FIELD
-from spark_engine.bench.figures import bandwidth_share, ratio, spread
+from spark_engine.bench.figures import Run, bandwidth_share, ratio, spread
 from spark_engine.bench.files import Target
 from spark_engine.bench.race import Results
 from spark_engine.types.bench import SPARK, Group, Measured
@@ -17,7 +18,6 @@ def group(target: Target, weight_bytes: int, results: Results, bandwidth: float)
     """One file's results, by streams and then in the order of the field."""
     keys = sorted(results.runs, key=lambda key: (key[1], _PLACES[key[0]]))
     speeds = {key: median(run.tokens_per_second for run in results.runs[key]) for key in keys}
-    totals = {key: median(run.total_per_second for run in results.runs[key]) for key in keys}
     measured = tuple(
         Measured(
             contestant=id,
@@ -30,17 +30,28 @@ def group(target: Target, weight_bytes: int, results: Results, bandwidth: float)
             worst_gap_ms=spread(run.worst_gap_ms for run in results.runs[id, streams]),
             memory_bytes=results.memory[id, streams],
             bandwidth_share=_share(target, (id, streams), speeds, weight_bytes, bandwidth),
-            vs_spark=_times(speeds if streams == 1 else totals, (id, streams), (SPARK, streams)),
-            vs_one=_times(totals, (id, streams), (id, 1)),
+            vs_spark=_times(_speed if streams == 1 else _total, results, (id, streams), (SPARK, streams)),
+            vs_one=_times(_total, results, (id, streams), (id, 1)),
         )
         for id, streams in keys
     )
     return Group(target.id, target.title, weight_bytes, results.arrival_s, measured, tuple(results.absent))
 
 
-def _times(speeds: dict[Key, float], key: Key, other: Key) -> float | None:
-    """How many times as fast as another; None when that one was not measured."""
-    return ratio(speeds[key], speeds[other]) if other in speeds else None
+def _times(figure: Callable[[Run], float], results: Results, key: Key, other: Key) -> float | None:
+    """How many times as fast as another: the median of each round's ratio, as machines change their speed from minute
+    to minute. None when that one was not measured."""
+    pairs = zip(results.runs.get(key, []), results.runs.get(other, []), strict=False)
+    found = [times for mine, its in pairs if (times := ratio(figure(mine), figure(its))) is not None]
+    return median(found) if found else None
+
+
+def _speed(run: Run) -> float:
+    return run.tokens_per_second
+
+
+def _total(run: Run) -> float:
+    return run.total_per_second
 
 
 def _share(

@@ -45,6 +45,13 @@ def test_medians_and_ratios_to_spark_with_as_many_streams() -> None:
     }  # fmt: skip
 
 
+def test_ratios_are_those_within_a_round() -> None:
+    machine_slows_down = results(spark_1=[30, 20, 10], bare_1=[33, 22, 11])
+    assert group(TARGET, 0, machine_slows_down, 1e9).measured[1].vs_spark == pytest.approx(1.1)
+    one_slow_round = results(spark_1=[30, 10, 31], bare_1=[60, 60, 31])
+    assert group(TARGET, 0, one_slow_round, 1e9).measured[1].vs_spark == pytest.approx(2.0)
+
+
 def test_several_streams_are_compared_with_the_own_single_one() -> None:
     found = group(TARGET, 0, results(spark_1=[30], spark_8=[90], bare_8=[99]), 1e9)
     assert {(m.contestant, m.streams): m.vs_one for m in found.measured} == {
