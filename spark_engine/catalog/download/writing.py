@@ -16,7 +16,8 @@ from queue import SimpleQueue
 
 PAGE = 4096
 """What is written past the cache begins and ends at multiples of this."""
-PIECE, PIECES = 1 << 18, 4
+PIECE, PIECES = 3 << 18, 2
+"""Handing over costs more than a copy, so pieces are large; what an end by kill loses is at most all of them."""
 Written = Callable[[memoryview, int, Callable[[], None]], None]
 
 
