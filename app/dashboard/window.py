@@ -110,7 +110,7 @@ class Window(QMainWindow):
     def _make(self, id: str) -> None:
         if id not in self._pages:
             entry = next(page for page in PAGES if page.id == id)
-            self._pages[id] = entry.make(self.context)
+            self._pages[id] = entry.load()(self.context)
             self._stack.addWidget(self._pages[id])
 
     def bring_up(self) -> None:

@@ -1,5 +1,7 @@
 """Pages are made ahead: one at a time, in the quiet, while somebody looks; and nothing is drawn on what nobody sees."""
 
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -7,7 +9,7 @@ import pytest
 
 from app import making_ahead
 from app.dashboard.page import Page
-from app.dashboard.pages import PAGES
+from app.dashboard.pages import PAGES, PageEntry
 from app.link import Connected, Lost, Starting
 from app.making_ahead import MakingAhead
 from spark_engine.types.generation import Timings, Usage
@@ -49,6 +51,24 @@ def test_every_page_is_made_and_home_stays_in_front(stage: Stage, ahead: MakingA
     for page in PAGES:
         stage.window.go(page.id)
         assert stage.window.page.isVisible()
+
+
+def test_code_is_loaded_once_the_window_is_in_sight(stage: Stage, monkeypatch: Any, qtbot: Any) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(PageEntry, "load", lambda entry: loaded.append(entry.id))
+    monkeypatch.setattr(making_ahead, "SHOWN_MS", 20)
+    stage.window.hide()
+    MakingAhead(stage.store, stage.window)
+    qtbot.wait(80)
+    assert loaded == []
+    stage.window.bring_up()
+    qtbot.waitUntil(lambda: loaded == [page.id for page in PAGES], timeout=5000)
+
+
+def test_a_page_is_not_loaded_before_it_is_wanted() -> None:
+    told = "import sys, app.desktop; print(*sorted(name for name in sys.modules if name.endswith('_page')))"
+    run = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert run.stdout == "\n"
 
 
 def test_it_waits_until_the_window_is_in_sight_again(stage: Stage, ahead: MakingAhead, qtbot: Any) -> None:
