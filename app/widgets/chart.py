@@ -16,12 +16,13 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QPixmap,
     QPolygonF,
 )
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme import body_font, theme
-from app.tokens import RADIUS_SMALL, SIZE_SMALL
+from app.tokens import RADIUS_SMALL, SIZE_SMALL, Theme
 
 HEAD, FOOT, GAP_LEFT, EDGE = 20, 20, 6, 4
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10}
@@ -43,6 +44,17 @@ class Line(Struct, frozen=True):
     times: Sequence[float] = ()
     values: Sequence[float | None] = ()
     own: Sequence[float | None] | None = None
+
+
+class Still(Struct, frozen=True):
+    """What decides how the axes and the title look: as long as it stays, they are drawn once."""
+
+    theme: str
+    width: int
+    height: int
+    scale: float
+    top: float
+    ticks: tuple[tuple[float, str], ...]
 
 
 class Chart(QWidget):
@@ -68,6 +80,7 @@ class Chart(QWidget):
         self._title, self._words, self._height, self._own = title or name, words, height, own
         self._frame, self._line, self._top, self._least = Frame(0.0, 60.0, 15.0, ()), Line(), 0.0, 1.0
         self._chosen: float | None = None
+        self._still, self._still_of = QPixmap(), Still("", 0, 0, 0.0, 0.0, ())
         self.setAccessibleName(name)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -175,26 +188,38 @@ class Chart(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Qt: draw."""
-        painter, plot = QPainter(self), self._plot()
+        colours, plot = theme(), self._plot()
+        painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._draw_axes(painter, plot)
-        self._draw_values(painter, plot)
-        self._draw_head(painter, plot)
-        if self.hasFocus():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(theme().info), 2))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), RADIUS_SMALL, RADIUS_SMALL)
-
-    def _draw_head(self, painter: QPainter, plot: QRectF) -> None:
-        colours, box = theme(), QRectF(plot.left(), 2, plot.width() - 2, HEAD)
-        painter.setPen(QColor(colours.text[1]))
-        painter.drawText(box, Qt.AlignmentFlag.AlignLeft, self._title)
+        painter.drawPixmap(0, 0, self._still_part(colours, plot))
+        self._draw_values(painter, plot, colours)
         if self.reading:
             painter.setPen(QColor(colours.text[0]))
-            painter.drawText(box, Qt.AlignmentFlag.AlignRight, self.reading)
+            painter.drawText(_head(plot), Qt.AlignmentFlag.AlignRight, self.reading)
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(colours.info), 2))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), RADIUS_SMALL, RADIUS_SMALL)
 
-    def _draw_axes(self, painter: QPainter, plot: QRectF) -> None:
-        colours = theme()
+    def _still_part(self, colours: Theme, plot: QRectF) -> QPixmap:
+        """Axes and title: text takes longer to draw than the values, which change every second."""
+        scale = self.devicePixelRatioF()
+        now = Still(colours.name, self.width(), self.height(), scale, self.top, self._frame.ticks)
+        if now != self._still_of:
+            self._still = QPixmap(self.size() * scale)
+            self._still.setDevicePixelRatio(scale)
+            self._still.fill(Qt.GlobalColor.transparent)
+            self._still_of = now
+            painter = QPainter(self._still)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setFont(self.font())
+            self._draw_axes(painter, plot, colours)
+            painter.setPen(QColor(colours.text[1]))
+            painter.drawText(_head(plot), Qt.AlignmentFlag.AlignLeft, self._title)
+            painter.end()
+        return self._still
+
+    def _draw_axes(self, painter: QPainter, plot: QRectF, colours: Theme) -> None:
         for share in (0.0, 0.5, 1.0):
             y = plot.bottom() - plot.height() * share
             painter.setPen(QPen(QColor(colours.surface[3]), 1))
@@ -215,8 +240,7 @@ class Chart(QWidget):
     def _tick(self, share: float) -> str:
         return self._words(self.top * share) if share else "0"
 
-    def _draw_values(self, painter: QPainter, plot: QRectF) -> None:
-        colours = theme()
+    def _draw_values(self, painter: QPainter, plot: QRectF, colours: Theme) -> None:
         painter.setClipRect(plot.adjusted(-1, -2, 1, 1))
         for run in self._runs():
             points = self._points(run, self._line.values, plot)
@@ -238,7 +262,7 @@ class Chart(QWidget):
         at = self._nearest()
         if at is not None:
             painter.setPen(QPen(QColor(colours.text[1]), 1, Qt.PenStyle.DashLine))
-            x = self._x(self._line.times[at], plot)
+            x = self._points(range(at, at + 1), self._line.values, plot)[0].x()
             painter.drawLine(QPointF(x, plot.top()), QPointF(x, plot.bottom()))
         painter.setClipping(False)
 
@@ -259,14 +283,15 @@ class Chart(QWidget):
         return runs
 
     def _points(self, run: range, values: Sequence[float | None], plot: QRectF) -> list[QPointF]:
-        scale = plot.height() / (self.top or 1.0)
-        return [
-            QPointF(self._x(self._line.times[at], plot), plot.bottom() - (values[at] or 0.0) * scale)
-            for at in run
-        ]
+        right, bottom, until = plot.right(), plot.bottom(), self._frame.until
+        across, up = plot.width() / self._frame.length_s, plot.height() / (self.top or 1.0)
+        pairs = zip(self._line.times[run.start : run.stop], values[run.start : run.stop], strict=True)
+        return [QPointF(right - (until - at) * across, bottom - (value or 0.0) * up) for at, value in pairs]
 
-    def _x(self, at: float, plot: QRectF) -> float:
-        return plot.right() - (self._frame.until - at) / self._frame.length_s * plot.width()
+
+def _head(plot: QRectF) -> QRectF:
+    """Where the title stands, and what is read."""
+    return QRectF(plot.left(), 2, plot.width() - 2, HEAD)
 
 
 def _down(points: list[QPointF], bottom: float) -> QPolygonF:

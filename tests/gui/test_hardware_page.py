@@ -238,6 +238,25 @@ def test_the_scale_begins_at_zero_and_ends_at_a_round_number(chart: Chart) -> No
     assert chart.top == 100.0
 
 
+def test_axes_are_drawn_anew_for_another_scale_span_size_or_theme(chart: Chart) -> None:
+    def axes() -> bytes:
+        drawn = chart.grab().toImage().copy(0, 0, round(chart._plot().left()), chart.height())
+        return bytes(drawn.constBits())
+
+    seen = [axes()]
+    chart.show_line(Frame(NOW, 60.0, 15.0, ((60.0, "1 min ago"),)), Line([NOW], [30.0]))
+    seen.append(axes())
+    chart.resize(400, 160)
+    seen.append(axes())
+    appearance().force("dark")
+    seen.append(axes())
+    appearance().force("light")
+    assert len(set(seen)) == 4
+    ticks = chart.grab().toImage().copy(0, 140, 400, 20)
+    chart.show_line(Frame(NOW, 60.0, 15.0, ((60.0, "1 hour ago"),)), Line([NOW], [30.0]))
+    assert chart.grab().toImage().copy(0, 140, 400, 20) != ticks
+
+
 def test_gaps_stay_gaps(chart: Chart) -> None:
     assert [list(run) for run in chart._runs()] == [[0, 1], [3, 4, 5]]
     chart.show_line(Frame(NOW, 60.0, 15.0, ()), Line([NOW - 40, NOW - 20, NOW - 10], [1.0, 1.0, 1.0]))
