@@ -2,8 +2,9 @@
 
 from spark_engine.runner.lookup import StepCosts
 
-GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes,
-SPEED = 0.58  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
+GAP, JOINED_GAP = 3.7, 3.3  # a step with a piece of prompt takes at most so many times what a step without one takes
+# (where both are one run, its time is known less surely),
+SPEED = 0.56  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
 SMOOTH_S = 0.02  # but so long in any case, as nobody notices
 ALONE_S = 0.5
 FIRST, LEAST, MOST = 64, 4, 512
@@ -17,14 +18,16 @@ class Pace:
     """Learns what decode steps and pieces of prompts cost here, from the steps that were run.
 
     Reading `tokens` in `runs` over the weights costs seconds = a · runs + b · tokens. `joins`: see `Decoder`; then
-    pieces beside sequences that decode share their run. Else each piece is a run.
+    pieces beside sequences that decode share their run, and cost `more` for each piece: what its tokens look back at is
+    read once, and that grows with the prompt. Else each piece is a run.
     """
 
     def __init__(self, *, joins: bool = False) -> None:
-        self._joins = joins
+        self._joins, self._gap = joins, JOINED_GAP if joins else GAP
         self._decode_s: dict[int, float] = {}
         self._is_odd = False
         self._largest = float(LEAST)  # piece beside streams, of late
+        self._more = 0.0  # seconds of a piece that shares a run, of late
         self._sums = [0.0] * 5  # of runs r and tokens: r·r, r·t, t·t, r·s, t·s, the old fading away
 
     def budget(self, decoding: int) -> int:
@@ -39,9 +42,9 @@ class Pace:
         if not decoding:
             return _bounded((ALONE_S - per_run) / per_token)
         decode = self._decode(decoding)
-        room = max((GAP - 1) * decode, SMOOTH_S - decode)
+        room = max((self._gap - 1) * decode, SMOOTH_S - decode)
         if per_run or self._joins:
-            more = 0.0 if self._joins else per_run
+            more = max(self._more, -decode / 2) if self._joins else per_run
             fair = SPEED / (1 - SPEED) * (decode + more) / per_token
             return _bounded(min(fair, (room - more) / per_token))
         # A run over one token of a prompt costs about what a decode step costs.
@@ -57,7 +60,11 @@ class Pace:
         if decoded:
             self._largest = max(float(prefilled), _KEPT * self._largest, LEAST)
         spent = max(seconds - (self._decode(decoded) if decoded else 0.0), 1e-9)
-        runs = int(not decoded) if self._joins else pieces
+        per_token = self._costs()[1]
+        if decoded and self._joins and per_token:
+            self._more += 0.3 * (spent - per_token * prefilled - self._more)
+            return
+        runs = 1 if self._joins else pieces
         new = (runs**2, runs * prefilled, prefilled**2, runs * spent, prefilled * spent)
         self._sums = [_KEPT * old + value for old, value in zip(self._sums, new, strict=True)]
 

@@ -198,6 +198,29 @@ def test_what_small_pieces_cost_beside_streams_tells_nothing_of_large_ones(strea
     assert max(gaps) < 4 * decode
 
 
+def test_what_a_deep_piece_costs_beside_its_tokens_does_not_make_pieces_ever_smaller() -> None:
+    """Measured: what a piece looks back at takes up to 15 ms, whatever its size."""
+    machine, decode, token = Machine(0.0, 0.0, 0.0, joins=True), 0.036, 0.0078
+
+    def step(tokens: int, beside: int, depth: float) -> float:
+        back = 0.015 * depth if tokens else 0.0
+        seconds = back + (decode + token * tokens if beside else 0.02 + token * tokens)
+        machine.pace.record(beside, tokens, seconds, int(tokens > 0))
+        return seconds
+
+    for _ in range(20):
+        step(machine.pace.budget(0), 0, 0.5)
+    for _ in range(20):
+        step(0, 4, 0.0)
+    took, read = [0.0], 0
+    while read < 2000:
+        tokens = machine.pace.budget(4)
+        took.append(step(tokens, 4, read / 2000))
+        read += tokens
+    assert max(took) < 3.6 * decode
+    assert token * read > 0.5 * sum(took)
+
+
 def test_prompts_that_come_one_after_the_other_are_read_as_fast_as_the_streams_they_become_allow() -> None:
     machine = Machine(0.025, 0.017, 0.0075, row=0.007)  # measured: eight rows cost three times one
     for _ in range(10):
