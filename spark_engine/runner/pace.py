@@ -2,7 +2,10 @@
 
 from spark_engine.runner.lookup import StepCosts
 
-GAP, JOINED_GAP = 3.7, 3.3  # a step with a piece of prompt takes at most so many times what a step without one takes
+GAP, JOINED_GAP = (
+    3.7,
+    3.3,
+)  # a step with a piece of prompt takes at most so many times what a step without one takes
 # (where both are one run, its time is known less surely),
 SPEED = 0.56  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
 SMOOTH_S = 0.02  # but so long in any case, as nobody notices
