@@ -2,11 +2,8 @@
 
 from spark_engine.runner.lookup import StepCosts
 
-GAP, JOINED_GAP = (
-    3.7,
-    3.3,
-)  # a step with a piece of prompt takes at most so many times what a step without one takes
-# (where both are one run, its time is known less surely),
+GAP = 3.7  # a step with a piece of prompt takes at most so many times what a step without one takes
+JOINED_GAP = 3.3  # (so many where both are one run, as its time is known less surely),
 SPEED = 0.56  # and less, where a smaller piece keeps this share of the speed a prompt is read at alone
 SMOOTH_S = 0.02  # but so long in any case, as nobody notices
 ALONE_S = 0.5
@@ -100,7 +97,7 @@ class Pace:
 
 
 def _bounded(tokens: float) -> int:
-    return max(LEAST, min(MOST, int(tokens)))
+    return max(LEAST, min(MOST, round(tokens)))
 
 
 def _mixed(old: float, new: float) -> float:
