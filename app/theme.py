@@ -6,12 +6,16 @@ import msgspec
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication
+from shiboken6 import isValid
 
 from app.stylesheet import stylesheet
 from app.tokens import SIZE_BODY, Theme
 from spark_engine.paths import resources
 
 _SCHEMES = {Qt.ColorScheme.Dark: "dark", Qt.ColorScheme.Light: "light"}
+
+
+_in_use: "Appearance | None" = None
 
 
 def read_theme(name: str, folder: Path | None = None) -> Theme:
@@ -27,6 +31,8 @@ class Appearance(QObject):
 
     def __init__(self, app: QApplication, forced: str | None = None) -> None:
         super().__init__(app)
+        global _in_use
+        _in_use = self
         self._app, self._forced = app, forced
         app.setStyle("Fusion")
         app.setFont(body_font(app.font()))
@@ -56,11 +62,9 @@ class Appearance(QObject):
 
 def appearance() -> Appearance:
     """The appearance of the running application."""
-    app = QApplication.instance()
-    found = app.findChild(Appearance, options=Qt.FindChildOption.FindDirectChildrenOnly) if app else None
-    if found is None:
+    if _in_use is None or not isValid(_in_use):
         raise RuntimeError("no Appearance belongs to this application")
-    return found
+    return _in_use
 
 
 def theme() -> Theme:

@@ -249,7 +249,9 @@ class Chart(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setOpacity(0.55)
             painter.setBrush(whole if own else QColor(colours.info))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # the line covers its edge
             painter.drawPolygon(_down(points, plot.bottom()))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setOpacity(1.0)
             if own:
                 painter.setBrush(QColor(colours.info))
