@@ -1,7 +1,8 @@
 """What the window's tests stand on: Qt's loop for coroutines, one appearance, a window to feed, and waiting."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import gc
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,6 +42,15 @@ def qapp(qapp: QApplication) -> QApplication:
     make_ready(qapp)
     Appearance(qapp, "light")
     return qapp
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _garbage_stays_here() -> Iterator[None]:
+    """Nor may other tests' threads free what these leave behind."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 class RecordedClient:
