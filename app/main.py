@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import qasync
 from PySide6.QtWidgets import QApplication
 
+from app.event_loop import EventLoop
 from app.instance import SingleInstance
 from app.make_ready import make_ready
 from app.preferences import read_preferences
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with contextlib.suppress(OSError):  # a full disk must not keep the window away
         logs.setup("app", base.logs)
     Appearance(app, options.theme or read_preferences(base).forced_theme)
-    with RunMark(base, "app"), qasync.QEventLoop(app) as loop:
+    with RunMark(base, "app"), EventLoop(app) as loop:
         loop.run_until_complete(_run(instance, _desktop(base, launch, hidden=options.hidden)))
     instance.release()
     return 0

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import qasync
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
@@ -16,6 +15,7 @@ from app.conversation import Conversation
 from app.dashboard import shelf
 from app.dashboard.window import Window
 from app.desktop import Desktop
+from app.event_loop import EventLoop
 from app.make_ready import make_ready
 from app.notices import NoticeBoard
 from app.store import Store
@@ -33,7 +33,7 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> d
 
 def _qt_loop() -> asyncio.AbstractEventLoop:
     app = QApplication.instance() or QApplication([])
-    return qasync.QEventLoop(app)
+    return EventLoop(app)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import qasync
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from app.dashboard.pages import PAGES
+from app.event_loop import EventLoop
 from app.make_ready import make_ready
 from app.theme import Appearance
 from spark_engine.paths import BaseDir
@@ -50,7 +50,7 @@ def draw(options: argparse.Namespace) -> int:
     app = QApplication([])
     make_ready(app)
     look = Appearance(app, "light")
-    with TemporaryDirectory() as folder, qasync.QEventLoop(app) as loop:
+    with TemporaryDirectory() as folder, EventLoop(app) as loop:
         loop.run_until_complete(_draw_all(look, BaseDir(Path(folder)), options))
     return 0
 
