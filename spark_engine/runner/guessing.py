@@ -6,8 +6,8 @@ from spark_engine.runner.pace import Pace
 from spark_engine.runner.plan import Chunk
 from spark_engine.runner.sequence import Sequence
 
-LOSS = 0.02  # of the plain steps may be lost in the long run by guesses that did not pay
-_FIRST, _MOST = 10.0, 100.0
+LOSS = 0.005  # of the plain steps may be lost in the long run by guesses that did not pay
+_FIRST, _MOST = 5.0, 100.0
 _LEARNS = 0.05
 
 
@@ -30,10 +30,11 @@ class Guessing:
         if sequence.is_redone:
             return chunks
         sequence.lookup.begin(self._hits)
-        guess = sequence.lookup.guess(sequence.tokens)[: self._room(sequence)]
-        guess = worthwhile(guess, sequence.lookup.hits, self._pace.costs())
-        if guess and self._credit > 0:
-            return [Chunk(sequence, 1, tuple(guess))]
+        found = sequence.lookup.guess(sequence.tokens)
+        if found and self._credit > 0:
+            guess = worthwhile(found[: self._room(sequence)], sequence.lookup.hits, self._pace.costs())
+            if guess:
+                return [Chunk(sequence, 1, tuple(guess))]
         sequence.lookup.recover()
         self._earn(LOSS)
         return chunks

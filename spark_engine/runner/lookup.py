@@ -1,6 +1,6 @@
 """Prompt lookup: guesses the next tokens from what the sequence said before, to be checked in one step.
 
-Where an answer repeats its prompt (quotes, code, JSON), the tokens that followed the same three tokens earlier are
+Where an answer repeats its prompt (quotes, code, JSON), the tokens that followed the same four tokens earlier are
 often right. A step that checks them costs little more than a plain one, and what it gives is nearly what plain steps
 give: see `rounding.py`.
 After "Prompt Lookup Decoding" (A. Saxena, 2023).
@@ -8,7 +8,7 @@ After "Prompt Lookup Decoding" (A. Saxena, 2023).
 
 from msgspec import Struct
 
-NGRAM = 3
+NGRAM = 4
 MOST = 8
 HOPEFUL = 0.7
 WORTH = 1.05

@@ -29,6 +29,7 @@ class Pace:
         self._largest = float(LEAST)  # piece beside streams, of late
         self._more = 0.0  # seconds of a piece that shares a run, of late
         self._sums = [0.0] * 5  # of runs r and tokens: r·r, r·t, t·t, r·s, t·s, the old fading away
+        self._per_run = self._per_token = 0.0  # `a` and `b`, from these
 
     def budget(self, decoding: int) -> int:
         """Prompt tokens for the next step: fewer while `decoding` sequences are streaming beside it."""
@@ -36,7 +37,7 @@ class Pace:
         return min(tokens, int(GROWTH * self._largest)) if decoding else tokens
 
     def _affordable(self, decoding: int) -> int:
-        per_run, per_token = self._costs()
+        per_run, per_token = self._per_run, self._per_token
         if not per_token:
             return LEAST if decoding else FIRST
         if not decoding:
@@ -60,40 +61,37 @@ class Pace:
         if decoded:
             self._largest = max(float(prefilled), _KEPT * self._largest, LEAST)
         spent = max(seconds - (self._decode(decoded) if decoded else 0.0), 1e-9)
-        per_token = self._costs()[1]
-        if decoded and self._joins and per_token:
-            self._more += 0.3 * (spent - per_token * prefilled - self._more)
+        if decoded and self._joins and self._per_token:
+            self._more += 0.3 * (spent - self._per_token * prefilled - self._more)
             return
         runs = 1 if self._joins else pieces
         new = (runs**2, runs * prefilled, prefilled**2, runs * spent, prefilled * spent)
         self._sums = [_KEPT * old + value for old, value in zip(self._sums, new, strict=True)]
+        self._per_run, self._per_token = _least_squares(*self._sums)
 
     def costs(self) -> StepCosts:
         """What one sequence's steps cost here."""
         plain = self._decode(1) if self._decode_s else 0.0
-        per_run, per_token = self._costs()
-        if self._joins and not per_run:
-            per_run = max(0.0, plain - per_token)
-        return StepCosts(plain, per_run, per_token)
+        return StepCosts(plain, self._per_run or max(0.0, plain - self._per_token), self._per_token)
 
     def _decode(self, rows: int) -> float:
         """Seconds of a step in which `rows` sequences decode: as seen, or as of the nearest number that was seen,
         where one row more costs what one token more of a prompt does."""
         if not self._decode_s:
-            return sum(self._costs())
+            return self._per_run + self._per_token
         nearest = min(self._decode_s, key=lambda seen: (abs(seen - rows), seen))
         seconds = self._decode_s[nearest]
-        return max(seconds + (rows - nearest) * self._costs()[1], seconds * rows / max(rows, nearest))
+        return max(seconds + (rows - nearest) * self._per_token, seconds * rows / max(rows, nearest))
 
-    def _costs(self) -> tuple[float, float]:
-        """`a` and `b` by least squares; no `a` as long as the runs were too much alike to tell."""
-        rr, rt, tt, rs, ts = self._sums
-        spread = rr * tt - rt * rt
-        if spread > 0.01 * rr * tt:
-            a, b = (tt * rs - rt * ts) / spread, (rr * ts - rt * rs) / spread
-            if a > 0 and b > 0:
-                return a, b
-        return 0.0, ts / tt if tt else 0.0
+
+def _least_squares(rr: float, rt: float, tt: float, rs: float, ts: float) -> tuple[float, float]:
+    """`a` and `b`; no `a` as long as the runs were too much alike to tell."""
+    spread = rr * tt - rt * rt
+    if spread > 0.01 * rr * tt:
+        a, b = (tt * rs - rt * ts) / spread, (rr * ts - rt * rs) / spread
+        if a > 0 and b > 0:
+            return a, b
+    return 0.0, ts / tt if tt else 0.0
 
 
 def _bounded(tokens: float) -> int:

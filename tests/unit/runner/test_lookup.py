@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from spark_engine.backends.echo import EchoVocabulary
 from spark_engine.runner.kv_budget import KvBudget
-from spark_engine.runner.lookup import HOPEFUL, MOST, Lookup, StepCosts, worthwhile
+from spark_engine.runner.lookup import HOPEFUL, MOST, NGRAM, Lookup, StepCosts, worthwhile
 from spark_engine.runner.model import Model
 from spark_engine.runner.prompt import PromptEncoder
 from spark_engine.types.chat import TokensPrompt
@@ -19,16 +19,16 @@ CHEAP = StepCosts(plain=1.0, step=0.9, token=0.1)
 PROMPT = list(range(30))
 
 
-def test_what_followed_the_same_three_tokens_is_guessed() -> None:
-    assert Lookup().guess([1, 2, 3, 4, 5, 9, 1, 2, 3]) == [4, 5, 9, 1, 2, 3]
-    assert Lookup().guess([1, 2, 3, 4, 5, 9, 2, 3]) == []
-    assert Lookup().guess([1, 2]) == []
+def test_what_followed_the_same_tokens_is_guessed() -> None:
+    assert Lookup().guess([1, 2, 3, 4, 5, 6, 9, 1, 2, 3, 4]) == [5, 6, 9, 1, 2, 3, 4]
+    assert Lookup().guess([1, 2, 3, 4, 5, 6, 9, 2, 3, 4]) == []
+    assert Lookup().guess([1, 2, 3]) == []
 
 
 def test_the_latest_place_counts_and_new_tokens_are_found() -> None:
-    lookup = Lookup()
-    assert lookup.guess([1, 2, 3, 4, 1, 2, 3, 5, 1, 2, 3])[:1] == [5]
-    assert lookup.guess([1, 2, 3, 4, 1, 2, 3, 5, 1, 2, 3, 6, 7, 1, 2, 3])[:2] == [6, 7]
+    lookup, said = Lookup(), [1, 2, 3, 4, 5, 1, 2, 3, 4, 6, 1, 2, 3, 4]
+    assert lookup.guess(said)[:1] == [6]
+    assert lookup.guess([*said, 7, 8, 1, 2, 3, 4])[:2] == [7, 8]
 
 
 @given(st.lists(st.integers(0, 2), max_size=60))
@@ -39,9 +39,10 @@ def test_a_guess_is_always_something_that_was_said(tokens: list[int]) -> None:
         said = tokens[: end + 1]
         assert len(guess) <= MOST
         if guess:
-            three = said[-3:]
+            same = said[-NGRAM:]
             assert any(
-                said[i : i + 3] == three and said[i + 3 :][: len(guess)] == guess for i in range(end - 2)
+                said[i : i + NGRAM] == same and said[i + NGRAM :][: len(guess)] == guess
+                for i in range(end + 1 - NGRAM)
             )
 
 
