@@ -1,4 +1,4 @@
-"""Hashes a file while it grows: in a thread, from the memory it was written from; what was there before is read."""
+"""Hashes a file while it grows: in a thread, from the memory it is written from; what was there before is read."""
 
 import hashlib
 import threading
@@ -40,16 +40,15 @@ class Follower:
             self._written = written
             self._changed.notify()
 
-    def take(self, written: memoryview, place: int, free: Callable[[], None]) -> None:
-        """These bytes are in the file at `place` now. They are hashed from here when all before them is or will be,
-        else read later; `free()` when they are not needed any more."""
+    def take(self, coming: memoryview, place: int, free: Callable[[], None]) -> None:
+        """These bytes are going to `place` in the file. They are hashed from here when all before them is or will be,
+        else read when they are written; `free()` when they are not needed any more."""
         with self._changed:
-            self._written = place + len(written)
             wanted = self._reached == place and not self._ended
             if wanted:
-                self._taken.append((written, free))
-                self._reached = self._written
-            self._changed.notify()
+                self._taken.append((coming, free))
+                self._reached += len(coming)
+                self._changed.notify()
         if not wanted:
             free()
 
@@ -64,6 +63,7 @@ class Follower:
         """Give up; the file is closed afterwards."""
         with self._changed:
             self._written = 0
+            self._taken.clear()
         self._end()
 
     def _end(self) -> None:
@@ -106,8 +106,8 @@ class Follower:
         return len(view)
 
     def _wait_past(self, done: int) -> int:
-        """Where the file ends now, waiting for more; at most `done` when no more comes."""
+        """Up to where there is something to hash, waiting for more; at most `done` when no more comes."""
         with self._changed:
-            while self._written <= done and not self._ended:
+            while self._written <= done and not self._taken and not self._ended:
                 self._changed.wait()
-            return self._written
+            return max(self._written, self._reached if self._taken else 0)

@@ -4,7 +4,6 @@ import hashlib
 import os
 import sys
 import threading
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -111,12 +110,13 @@ class Part:
     def _follow(self) -> None:
         self._follower = Follower(self.file, self._wanted.size, with_oid=not self._wanted.sha256)
         self._follower.follow_to(self.length)
-        self._writer = Writer(self._handle, self.length, self._wanted.size, self._wrote)
+        self._writer = Writer(
+            self._handle, self.length, self._wanted.size, full=self._follower.take, written=self._wrote
+        )
 
-    def _wrote(self, written: memoryview, place: int, free: Callable[[], None]) -> None:
+    def _wrote(self, end: int) -> None:
         """Called in the writer's thread."""
-        end = place + len(written)
-        self._follower.take(written, place, free)
+        self._follower.follow_to(end)
         if end - self._note.flushed >= FLUSH_BYTES and not self._is_flushing():
             self._flushing = threading.Thread(target=self._flush, args=(end,), daemon=True)
             self._flushing.start()

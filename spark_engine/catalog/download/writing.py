@@ -11,30 +11,33 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial
 from queue import SimpleQueue
 
 PAGE = 4096
 """What is written past the cache begins and ends at multiples of this."""
-PIECE, PIECES = 3 << 18, 2
-"""Handing over costs more than a copy, so pieces are large; what an end by kill loses is at most all of them."""
-Written = Callable[[memoryview, int, Callable[[], None]], None]
+PIECE, PIECES = 1 << 19, 3
+"""One is filled while one is written and one is hashed. Handing over costs more than a copy, so they are large; what an
+end by kill loses is at most all of them."""
+Full = Callable[[memoryview, int, Callable[[], None]], None]
 
 
 class Writer:
     """Takes bytes into pieces of memory and writes each when it is full, from `start` on, a multiple of `PAGE`.
 
-    `written(bytes, where, free)` is called in the writer's thread; the memory is used again after `free()`.
-    One thread at a time may call the methods.
+    `full(bytes, place, free)` is called when a piece is full and goes to `place` in the file; its memory is used again
+    after `free()`, and not before it is written. `written(end)` is called in the writer's thread when the file has all
+    bytes before `end`. One thread at a time may call the methods.
     """
 
-    def __init__(self, handle: int, start: int, size: int, written: Written) -> None:
-        self._handle, self._written = handle, written
+    def __init__(
+        self, handle: int, start: int, size: int, *, full: Full, written: Callable[[int], None]
+    ) -> None:
+        self._handle, self._tell_full, self._tell_written = handle, full, written
         self._piece = min(PIECE, -(-max(1, size - start) // PAGE) * PAGE)
         self._free: SimpleQueue[mmap.mmap] = SimpleQueue()
         for _ in range(PIECES):
             self._free.put(mmap.mmap(-1, self._piece))
-        self._full: SimpleQueue[tuple[mmap.mmap, int] | None] = SimpleQueue()
+        self._full: SimpleQueue[_Piece | None] = SimpleQueue()
         self._now: mmap.mmap | None = None
         self._filled, self._place = 0, start
         self._error: OSError | None = None
@@ -69,8 +72,11 @@ class Writer:
 
     def _hand_over(self) -> None:
         assert self._now is not None
-        self._full.put((self._now, self._filled))
+        piece = _Piece(self._now, self._filled, self._place, self._free)
+        self._place += self._filled
         self._now, self._filled = None, 0
+        self._full.put(piece)
+        self._tell_full(piece.view, piece.place, piece.leave)
 
     def _end(self) -> None:
         self._full.put(None)
@@ -81,18 +87,14 @@ class Writer:
             raise self._error
 
     def _run(self) -> None:
-        while (given := self._full.get()) is not None:
-            piece, count = given
+        while (piece := self._full.get()) is not None:
             if self._error is None:
                 try:
-                    self._write(memoryview(piece)[:count])
+                    self._write(piece.view)
+                    self._tell_written(piece.place + len(piece.view))
                 except OSError as error:
                     self._error = error
-            if self._error is not None:
-                self._free.put(piece)
-                continue
-            place, self._place = self._place, self._place + count
-            self._written(memoryview(piece)[:count], place, partial(self._free.put, piece))
+            piece.leave()
 
     def _write(self, view: memoryview) -> None:
         """All of it; the end of a file that is no whole page goes through the cache."""
@@ -113,6 +115,22 @@ class Writer:
         if self._direct:
             _bypass(self._handle, on=False)
             self._direct = False
+
+
+class _Piece:
+    """The first `count` bytes of some memory, for `place` in the file. Two use it, the writer and who was told of it;
+    when both have left, the memory is free."""
+
+    def __init__(self, memory: mmap.mmap, count: int, place: int, free: SimpleQueue[mmap.mmap]) -> None:
+        self.view, self.place = memoryview(memory)[:count], place
+        self._memory, self._free, self._users, self._leaving = memory, free, 2, threading.Lock()
+
+    def leave(self) -> None:
+        """One of the two does not need it any more."""
+        with self._leaving:
+            self._users -= 1
+            if not self._users:
+                self._free.put(self._memory)
 
 
 def _bypass(handle: int, *, on: bool) -> bool:

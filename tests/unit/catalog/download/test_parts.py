@@ -4,6 +4,8 @@ import errno
 import hashlib
 import os
 import random
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -89,6 +91,31 @@ def test_a_part_becomes_the_file(tmp_path: Path, wanted: RemoteFile):
     part.place(tmp_path / "files" / wanted.path)
     assert (tmp_path / "files" / wanted.path).read_bytes() == BYTES
     assert Part(tmp_path, wanted).checked_sha256 == SHA256
+
+
+def test_a_full_piece_is_hashed_while_it_is_written_and_kept_until_it_is(
+    tmp_path: Path, small_pieces: None, monkeypatch: pytest.MonkeyPatch
+):
+    may_write, told = threading.Event(), list[int]()
+
+    def full(view: memoryview, place: int, free: Callable[[], None]) -> None:
+        told.append(place)
+        free()
+
+    monkeypatch.setattr(writing.Writer, "_write", lambda self, view: may_write.wait(20))
+    with (tmp_path / "f").open("wb") as file:
+        writer = writing.Writer(file.fileno(), 0, len(BYTES), full=full, written=lambda end: None)
+        for _ in range(writing.PIECES):
+            writer.took(len(writer.room()))
+        assert told == [8192 * piece for piece in range(writing.PIECES)]
+        roomy = threading.Thread(target=writer.room)
+        roomy.start()
+        roomy.join(0.2)
+        assert roomy.is_alive()
+        may_write.set()
+        roomy.join(20)
+        assert not roomy.is_alive()
+        writer.stop()
 
 
 @pytest.mark.parametrize("rest", [0, 7], ids=["whole pages", "an odd length"])
