@@ -1,11 +1,10 @@
-"""The same client on Qt's event loop, as the window uses it."""
+"""The engine's client on Qt's event loop, as the window uses it."""
 
 import asyncio
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
-import qasync
 
 from spark_engine.client.http import SparkClient
 from spark_engine.types.chat import ChatMessage
@@ -17,7 +16,7 @@ STATE = EngineState(EngineInfo("0.1.0", 1, 0.0, "http://127.0.0.1:1", "/base"))
 CHUNK = event({"model": "m", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]})
 
 
-async def _session() -> None:
+async def test_a_session(qtbot: Any) -> None:
     async with scripted_server() as server, SparkClient(server.endpoint) as client:
         server.on("GET /spark/v1/state", reply(msgspec.json.encode(STATE)))
         server.on(
@@ -37,8 +36,3 @@ async def _session() -> None:
             pass
         assert seen == Delta("a")
         await asyncio.wait_for(server.closed.wait(), 1)
-
-
-def test_a_session_on_qts_loop(qapp: Any) -> None:
-    with qasync.QEventLoop(qapp) as loop:
-        loop.run_until_complete(_session())
