@@ -12,21 +12,25 @@ import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from time import monotonic
 
 PAGE = 4096
 """What is written past the cache begins and ends at multiples of this."""
 PIECE, PIECES = 1 << 19, 3
 """One is filled while one is written and one is hashed. Handing over costs more than a copy, so they are large; what an
 end by kill loses is at most all of them."""
+HELD_S = 0.25
+"""How long a piece waits to become full: on a slow line its whole pages are written before."""
 Full = Callable[[memoryview, int, Callable[[], None]], None]
 
 
 class Writer:
-    """Takes bytes into pieces of memory and writes each when it is full, from `start` on, a multiple of `PAGE`.
+    """Takes bytes into pieces of memory and writes each when it is full, or its whole pages when it has waited long
+    enough, from `start` on, a multiple of `PAGE`.
 
-    `full(bytes, place, free)` is called when a piece is full and goes to `place` in the file; its memory is used again
-    after `free()`, and not before it is written. `written(end)` is called in the writer's thread when the file has all
-    bytes before `end`. One thread at a time may call the methods.
+    `full(bytes, place, free)` is called when a piece is complete and goes to `place` in the file; its memory is used
+    again after `free()`, and not before it is written. `written(end)` is called in the writer's thread when the file
+    has all bytes before `end`. One thread at a time may call the methods.
     """
 
     def __init__(
@@ -39,7 +43,7 @@ class Writer:
             self._free.put(mmap.mmap(-1, self._piece))
         self._full: SimpleQueue[_Piece | None] = SimpleQueue()
         self._now: mmap.mmap | None = None
-        self._filled, self._place = 0, start
+        self._filled, self._place, self._begun = 0, start, 0.0
         self._error: OSError | None = None
         os.lseek(handle, start, os.SEEK_SET)
         self._direct = _bypass(handle, on=True)
@@ -49,7 +53,7 @@ class Writer:
     def room(self) -> memoryview:
         """Where the next bytes go, at least one. OSError that writing met."""
         if self._now is None:
-            self._now, self._filled = self._free.get(), 0
+            self._now, self._filled, self._begun = self._free.get(), 0, monotonic()
         self._check()
         return memoryview(self._now)[self._filled :]
 
@@ -57,12 +61,14 @@ class Writer:
         """So many bytes are there now."""
         self._filled += count
         if self._filled == self._piece:
-            self._hand_over()
+            self._hand_over(self._filled)
+        elif self._filled >= PAGE and monotonic() - self._begun > HELD_S:
+            self._hand_over(self._filled // PAGE * PAGE)
 
     def finish(self) -> None:
         """Wait until all is written. OSError that writing met."""
         if self._filled:
-            self._hand_over()
+            self._hand_over(self._filled)
         self._end()
         self._check()
 
@@ -70,13 +76,17 @@ class Writer:
         """Write no more than what is handed over already."""
         self._end()
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, count: int) -> None:
+        """The first `count` bytes of the piece; the rest begins the next one."""
         assert self._now is not None
-        piece = _Piece(self._now, self._filled, self._place, self._free)
-        self._place += self._filled
+        piece, rest = _Piece(self._now, count, self._place, self._free), self._now[count : self._filled]
+        self._place += count
         self._now, self._filled = None, 0
         self._full.put(piece)
         self._tell_full(piece.view, piece.place, piece.leave)
+        if rest:
+            self.room()[: len(rest)] = rest
+            self._filled = len(rest)
 
     def _end(self) -> None:
         self._full.put(None)

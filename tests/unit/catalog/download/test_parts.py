@@ -118,6 +118,21 @@ def test_a_full_piece_is_hashed_while_it_is_written_and_kept_until_it_is(
         writer.stop()
 
 
+def test_on_a_slow_line_whole_pages_are_written_before_a_piece_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writing, "HELD_S", -1.0)
+    part = opened(tmp_path)
+    part.begin("https://hub.test/x", '"v1"')
+    for start in range(0, 100_000, 1000):
+        add(part, memoryview(BYTES)[start : start + 1000])
+    part._writer.stop()
+    assert part.file.read_bytes() == BYTES[: 100_000 // writing.PAGE * writing.PAGE]
+    second = opened(tmp_path)
+    add(second, memoryview(BYTES)[second.length :])
+    assert second.is_right()
+
+
 @pytest.mark.parametrize("rest", [0, 7], ids=["whole pages", "an odd length"])
 def test_a_part_goes_on_where_it_was(tmp_path: Path, small_pieces: None, rest: int):
     first = opened(tmp_path)
