@@ -21,7 +21,7 @@ async def test_a_waiter_is_told(pair: tuple[socket.socket, socket.socket]) -> No
     loop.add_writer(pair[0], writable.set_result, None)
     pair[1].send(b"a")
     try:
-        await asyncio.wait_for(asyncio.gather(readable, writable), 10)
+        assert await asyncio.wait_for(asyncio.gather(readable, writable), 10) == [None, None]
     finally:
         loop.remove_reader(pair[0])
         loop.remove_writer(pair[0])
@@ -41,6 +41,7 @@ async def test_who_has_given_up_is_not_told_and_nothing_is_logged(
     try:
         await asyncio.wait_for(told.wait(), 10)
         await asyncio.sleep(0.1)
+        assert given_up.cancelled()
     finally:
         for remove in (loop.remove_reader, loop.remove_writer):
             remove(pair[0])
